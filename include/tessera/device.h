@@ -1,0 +1,104 @@
+/* OpenCL devices: which there are, which one is chosen, and the object that everything else runs on. */
+#ifndef TESSERA_DEVICE_H
+#define TESSERA_DEVICE_H
+
+#include "tessera/status.h"
+
+#ifndef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120
+#endif
+#include <CL/cl.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What kind of device it is, from the most to the least preferred. X(name, text). */
+#define TSR_DEVICE_TYPE_LIST(X)                                                                                        \
+    X(DISCRETE_GPU, "discrete GPU")                                                                                    \
+    X(INTEGRATED_GPU, "integrated GPU")                                                                                \
+    X(ACCELERATOR, "accelerator")                                                                                      \
+    X(CPU, "CPU")                                                                                                      \
+    X(SOFTWARE, "software rasterizer")
+
+typedef enum tsr_device_type {
+#define TSR_DEVICE_TYPE_ENUM(name, text) TSR_DEVICE_##name,
+    TSR_DEVICE_TYPE_LIST(TSR_DEVICE_TYPE_ENUM)
+#undef TSR_DEVICE_TYPE_ENUM
+} tsr_device_type;
+
+/* What a device says of itself. */
+typedef struct tsr_device_info {
+    char platform[128];         /* CL_PLATFORM_NAME */
+    char platform_version[128]; /* CL_PLATFORM_VERSION */
+    char name[128];             /* CL_DEVICE_NAME, runs of blanks made one */
+    char vendor[128];           /* CL_DEVICE_VENDOR */
+    char driver[128];           /* CL_DRIVER_VERSION */
+    char version[128];          /* CL_DEVICE_VERSION */
+    tsr_device_type type;
+    uint32_t compute_units;
+    uint64_t memory;            /* bytes of global memory */
+    uint64_t max_allocation;    /* bytes of the largest single buffer */
+    uint64_t local_memory;      /* bytes of local memory for a work-group */
+    bool local_memory_dedicated; /* false where it is ordinary memory, as on CPUs */
+    size_t max_work_group;      /* work-items in a work-group */
+    size_t max_work_items[3];   /* and in each dimension of one */
+    uint32_t vector_width;      /* native floats a vector */
+    uint32_t alignment;         /* bytes: where a sub-buffer may start (CL_DEVICE_MEM_BASE_ADDR_ALIGN / 8) */
+    bool fp16, fp64;            /* cl_khr_fp16, cl_khr_fp64 */
+    bool chosen;                /* in a list: the device that tsr_device_open would take now */
+} tsr_device_info;
+
+/* Lists every device of every platform, in the loader's order; a device's index is its place in this list. Platforms
+ * that have no devices, or that fail, are passed over. *list is the caller's, freed with free(). `wanted` is as for
+ * tsr_device_open and decides which entry is marked as chosen. A machine without an OpenCL platform or device gives
+ * TSR_NOT_FOUND and a sentence naming the package to install; a `wanted` that matches none or several marks none. */
+TSR_API tsr_status tsr_device_list(const char *wanted, tsr_device_info **list, size_t *count);
+
+/* The text of a type, such as "discrete GPU". */
+TSR_API const char *tsr_device_type_text(tsr_device_type type);
+
+typedef struct tsr_device tsr_device;
+
+/* Opens a device with a context and an in-order queue of its own.
+ * wanted   an index into the list, or a part of "PLATFORM NAME" in any case; NULL stands for the environment variable
+ *          TESSERA_DEVICE, and where that is unset or empty for the best: discrete GPU, integrated GPU, accelerator, CPU,
+ *          software rasterizer; among equals the one with more compute units, then the first.
+ * profile  measures each kernel's time (costs a little); see tsr_device_profile.
+ * A text that matches no device, or several, gives TSR_NOT_FOUND and a sentence that lists them.
+ * A device is used by one thread at a time, except for the program cache, which is safe from any. */
+TSR_API tsr_status tsr_device_open(const char *wanted, bool profile, tsr_device **device);
+
+/* Uses the caller's own queue, in or out of order, with its context and device. The queue and context are retained. */
+TSR_API tsr_status tsr_device_from_queue(cl_command_queue queue, tsr_device **device);
+
+/* Waits for the queue and frees the device. NULL is allowed. Every object made on it must have been freed before. */
+TSR_API void tsr_device_close(tsr_device *device);
+
+TSR_API const tsr_device_info *tsr_device_get_info(const tsr_device *device);
+TSR_API cl_context tsr_device_context(const tsr_device *device);
+TSR_API cl_command_queue tsr_device_queue(const tsr_device *device);
+
+/* Waits until the device has finished all that was enqueued. */
+TSR_API tsr_status tsr_device_finish(tsr_device *device);
+
+/* One row of the profile: a kernel, how often it ran, and its time on the device. */
+typedef struct tsr_profile_row {
+    char name[96];
+    uint64_t launches;
+    double seconds;
+} tsr_profile_row;
+
+/* The kernels that ran since the device was opened (or since the last tsr_device_profile_reset), the slowest first.
+ * *rows is the caller's, freed with free(). TSR_INVALID_ARGUMENT when the device was not opened for profiling. */
+TSR_API tsr_status tsr_device_profile(tsr_device *device, tsr_profile_row **rows, size_t *count);
+TSR_API void tsr_device_profile_reset(tsr_device *device);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

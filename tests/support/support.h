@@ -1,0 +1,38 @@
+/* What the tests share. */
+#ifndef TSR_TESTS_SUPPORT_H
+#define TSR_TESTS_SUPPORT_H
+
+#include <check.h>
+
+#include "tessera.h"
+
+/* Fails the test with tsr_last_error() unless the status is TSR_OK. */
+#define check_ok(call)                                                                                                 \
+    do {                                                                                                               \
+        tsr_status check_status = (call);                                                                              \
+        ck_assert_msg(check_status == TSR_OK, "%s: %s (%s)", #call, tsr_last_error(),                                  \
+                      tsr_status_name(check_status));                                                                  \
+    } while (0)
+
+/* Fails unless the call fails with this status and a last error that contains `part`. */
+#define check_fails(call, status, part)                                                                                \
+    do {                                                                                                               \
+        tsr_status check_status = (call);                                                                              \
+        ck_assert_msg(check_status == (status), "%s: got %s, wanted %s (%s)", #call, tsr_status_name(check_status),    \
+                      #status, tsr_last_error());                                                                      \
+        ck_assert_msg(strstr(tsr_last_error(), part) != NULL, "%s: \"%s\" does not contain \"%s\"", #call,             \
+                      tsr_last_error(), part);                                                                         \
+    } while (0)
+
+/* Runs one test case as a Check suite; returns the program's exit code. */
+int test_run(const char *name, void (*add_tests)(TCase *));
+
+/* The device that the tests run on (TESSERA_DEVICE or the best), opened once a process. */
+tsr_device *test_device(void);
+
+/* A directory for the test's files, made anew for the process and removed at its end. */
+const char *test_directory(void);
+/* PATH of `name` in it, in a static ring of buffers. */
+const char *test_path(const char *name);
+
+#endif

@@ -1,0 +1,17 @@
+# Writes a C file that holds every cl/*.cl as text.
+#   cmake -D OUTPUT=embedded.c -D SOURCE=cl -P embed.cmake
+file(GLOB files ${SOURCE}/*.cl)
+list(SORT files)
+set(text "/* Made by tools/embed.cmake from cl/. */\n#include \"device/device.h\"\n\n")
+set(table "")
+set(number 0)
+foreach(file ${files})
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const char text_${number}[] = {${bytes}0};\n")
+  string(APPEND table "    {\"${name}\", text_${number}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+string(APPEND text "\nconst tsr_embedded_file tsr_embedded_files[] = {\n${table}    {0, 0},\n};\n")
+file(WRITE ${OUTPUT} "${text}")
