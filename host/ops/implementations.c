@@ -1,0 +1,68 @@
+/* The list of implementations, in order of preference: each in turn claims every span that it supports. Longer spans
+ * stand before shorter ones, kernels for a class of device before portable ones; the portable implementation of every
+ * primitive alone ends the list. A kernel file with several spans has an entry for each. */
+#include "ops/implementation.h"
+
+#define TSR_IMPLEMENTATION_LIST(X)                                                                                     \
+    X(dense_grad_update_cpu)                 /* dense_grad_weights, dense_grad_data?, activation_grad?, update */     \
+    X(conv2d_winograd_activation_cpu)        /* activation, pool2d?, conv2d */                                         \
+    X(conv2d_winograd_pool_cpu)              /* pool2d, conv2d */                                                      \
+    X(conv2d_activation_cpu)                 /* activation, pool2d?, conv2d, gather? */                                \
+    X(conv2d_pool_cpu)                       /* pool2d, conv2d, gather? */                                             \
+    X(conv2d_winograd_cpu)                   /* conv2d */                                                              \
+    X(conv2d_cpu)                            /* conv2d, gather? */                                                     \
+    X(conv2d_activation_tiled)               /* activation, pool2d?, conv2d */                                         \
+    X(conv2d_pool_tiled)                     /* pool2d, conv2d */                                                      \
+    X(conv2d_tiled)                          /* conv2d */                                                              \
+    X(conv2d_grad_data_cpu)                  /* conv2d_grad_data, pool2d_grad?, activation_grad? */                    \
+    X(conv2d_grad_weights_thin_cpu)          /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */        \
+    X(conv2d_grad_weights_cpu)               /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */        \
+    X(conv2d_grad_data_pool)                 /* portable: conv2d_grad_data, pool2d_grad, activation_grad? */           \
+    X(conv2d_grad_weights_pool)              /* portable: conv2d_grad_weights, pool2d_grad, activation_grad? */        \
+    X(dense_activation_cpu)                  /* activation, dense */                                                   \
+    X(dense_cpu)                                                                                                       \
+    X(dense_grad_data_cpu)                                                                                             \
+    X(dense_grad_weights_cpu)                                                                                          \
+    X(dense_clblast)                                                                                                   \
+    X(dense_grad_data_clblast)                                                                                         \
+    X(dense_grad_weights_clblast)                                                                                      \
+    X(advance)                                                                                                         \
+    X(gather)                                                                                                          \
+    X(conv2d)                                                                                                          \
+    X(conv2d_grad_data)                                                                                                \
+    X(conv2d_grad_weights)                                                                                             \
+    X(pool2d)                                                                                                          \
+    X(pool2d_grad)                                                                                                     \
+    X(activation)                                                                                                      \
+    X(activation_grad)                                                                                                 \
+    X(dense)                                                                                                           \
+    X(dense_grad_data)                                                                                                 \
+    X(dense_grad_weights)                                                                                              \
+    X(dropout)                                                                                                         \
+    X(dropout_grad)                                                                                                    \
+    X(softmax_cross_entropy)                                                                                           \
+    X(softmax_cross_entropy_grad)                                                                                      \
+    X(accumulate)                                                                                                      \
+    X(update)                                /* every update that nobody else claimed: one launch */                   \
+    X(sum_partials)
+
+/* Weak while the implementations are being written; missing ones are left out of the list. */
+#define TSR_IMPLEMENTATION_EXTERN(name)                                                                                \
+    extern const tsr_implementation tsr_implementation_##name __attribute__((weak));
+TSR_IMPLEMENTATION_LIST(TSR_IMPLEMENTATION_EXTERN)
+#undef TSR_IMPLEMENTATION_EXTERN
+
+const tsr_implementation *const *tsr_implementations(size_t *count)
+{
+    static const tsr_implementation *const all[] = {
+#define TSR_IMPLEMENTATION_ADDRESS(name) &tsr_implementation_##name,
+        TSR_IMPLEMENTATION_LIST(TSR_IMPLEMENTATION_ADDRESS)
+#undef TSR_IMPLEMENTATION_ADDRESS
+    };
+    static const tsr_implementation *present[sizeof all / sizeof *all];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i]) present[n++] = all[i];
+    *count = n;
+    return present;
+}
