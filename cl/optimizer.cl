@@ -1,0 +1,47 @@
+/* The optimizers' step for one element or one vector of elements, shared by every kernel that updates parameters.
+ *
+ *   adam   alpha = lr sqrt(1 - beta_2^t) / (1 - beta_1^t), t counted from 1
+ *          m += (g - m)(1 - beta_1); v += (g^2 - v)(1 - beta_2); w -= m alpha / (sqrt(v) + epsilon)
+ *   sgd    w -= lr g; with momentum: m = momentum m - lr g; w += m
+ *
+ * -D OPTIMIZER_ADAM      with BETA_1, BETA_2, EPSILON
+ * -D OPTIMIZER_MOMENTUM  sgd with MOMENTUM
+ * neither                plain sgd
+ *
+ * optimizer_rate() is computed once a work-item. OPTIMIZER_STEP(T, name) defines
+ * void name(T g, float rate, T *w, T *m, T *v) for a type T; moments that the optimizer has not are left alone. */
+
+/* What the step multiplies by: alpha for adam, the learning rate for sgd. 1 - beta^t is -expm1(t log(beta)), which does
+ * not lose digits while t is small. */
+static float optimizer_rate(float learning_rate, int step)
+{
+#ifdef OPTIMIZER_ADAM
+    float t = (float)step;
+    return learning_rate * sqrt(-expm1(t * log1p(BETA_2 - 1.0f))) / -expm1(t * log1p(BETA_1 - 1.0f));
+#else
+    return learning_rate;
+#endif
+}
+
+#if defined(OPTIMIZER_ADAM)
+#define OPTIMIZER_STEP(T, name)                                                                                        \
+    static void name(T g, float rate, T *w, T *m, T *v)                                                                \
+    {                                                                                                                  \
+        *m += (g - *m) * (1.0f - BETA_1);                                                                              \
+        *v += (g * g - *v) * (1.0f - BETA_2);                                                                          \
+        *w -= *m * rate / (sqrt(*v) + EPSILON);                                                                        \
+    }
+#elif defined(OPTIMIZER_MOMENTUM)
+#define OPTIMIZER_STEP(T, name)                                                                                        \
+    static void name(T g, float rate, T *w, T *m, T *v)                                                                \
+    {                                                                                                                  \
+        *m = *m * MOMENTUM - g * rate;                                                                                 \
+        *w += *m;                                                                                                      \
+    }
+#else
+#define OPTIMIZER_STEP(T, name)                                                                                        \
+    static void name(T g, float rate, T *w, T *m, T *v)                                                                \
+    {                                                                                                                  \
+        *w -= g * rate;                                                                                                \
+    }
+#endif
