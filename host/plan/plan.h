@@ -15,6 +15,7 @@ typedef struct tsr_plan_options {
     tsr_gemm gemm;
     bool no_fusion;
     uint32_t vector_width; /* 0: the device's native width */
+    bool bind_wanted;      /* the caller binds the wanted temporaries too, rather than leaving them in the arena */
     bool guard;            /* for tests: every temporary in memory of its own, with a pattern around it */
     const char *only;      /* for tests: of implementations of more than one primitive only this one is used; NULL: all */
 } tsr_plan_options;
