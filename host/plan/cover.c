@@ -16,11 +16,11 @@ typedef struct covering {
     const char *only;
     const tsr_implementation *const *implementations;
     size_t implementation_count;
-    bool *banned;      /* [implementation][primitive] */
-    bool *claimed;     /* by primitive */
-    int *storer;       /* by value: the span that stores it, or TSR_NONE */
-    bool *needed;      /* by value */
-    bool *live;        /* by span */
+    bool *banned;  /* [implementation][primitive] */
+    bool *claimed; /* by primitive */
+    int *storer;   /* by value: the span that stores it, or TSR_NONE */
+    bool *needed;  /* by value */
+    bool *live;    /* by span */
     tsr_covered **spans;
     size_t span_count, span_capacity;
     tsr_cover *cover;
@@ -85,7 +85,8 @@ static tsr_status claim(covering *c, size_t which, int anchor)
     tsr_covered *found = tsr_alloc(1, sizeof *found);
     if (!found) return tsr_fail_memory("a span", sizeof *found);
     *found = (tsr_covered){.implementation = implementation, .anchor = anchor};
-    bool take = implementation->match(graph, anchor, c->claimed, &found->span) && allowed(c, implementation, &found->span);
+    bool take =
+        implementation->match(graph, anchor, c->claimed, &found->span) && allowed(c, implementation, &found->span);
     for (int i = 0; take && i < found->span.count; i++) {
         int p = found->span.primitives[i];
         if (c->claimed[p] && !tsr_primitive_row_of(graph->primitives[p].kind)->cheap) take = false;
@@ -212,8 +213,8 @@ static bool waits_for(const covering *c, const tsr_covered *later, const tsr_cov
     return false;
 }
 
-/* Orders the live spans into the cover's steps, in the order of the primitives where there is a choice. *circle says that
- * some wait for each other; those of several primitives are banned then. */
+/* Orders the live spans into the cover's steps, in the order of the primitives where there is a choice. *circle says
+ * that some wait for each other; those of several primitives are banned then. */
 static tsr_status order(covering *c, bool *circle)
 {
     size_t count = 0;
@@ -281,8 +282,8 @@ tsr_status tsr_cover_graph(const tsr_graph *graph, const int *wanted, int wanted
                            const char *only, tsr_cover *cover)
 {
     tsr_status status = TSR_OK;
-    covering c = {.graph = graph, .wanted = wanted, .wanted_count = wanted_count, .target = target, .only = only,
-                  .cover = cover};
+    covering c = {
+        .graph = graph, .wanted = wanted, .wanted_count = wanted_count, .target = target, .only = only, .cover = cover};
     *cover = (tsr_cover){0};
     c.implementations = tsr_implementations(&c.implementation_count);
     c.banned = tsr_alloc(c.implementation_count * graph->primitive_count, sizeof *c.banned);

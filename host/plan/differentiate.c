@@ -1,4 +1,5 @@
-/* Adds the gradients of a graph, from its outputs backwards. Each primitive knows the primitives of its own gradient. */
+/* Adds the gradients of a graph, from its outputs backwards. Each primitive knows the primitives of its own gradient.
+ */
 #include "base/memory.h"
 #include "ops/primitive.h"
 #include "plan/plan.h"

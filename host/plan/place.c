@@ -99,15 +99,18 @@ static tsr_status place_value(tsr_plan *plan, int value)
     }
     if (v->replaces != TSR_NONE || plan->bound[value]) return TSR_OK;
     if (plan->variables && (v->role == TSR_ROLE_PARAMETER || v->role == TSR_ROLE_STATE)) {
-        tsr_view stored = tsr_variables_view(plan->variables, v->slot, v->role == TSR_ROLE_STATE ? v->moment : TSR_NONE);
+        tsr_view stored =
+            tsr_variables_view(plan->variables, v->slot, v->role == TSR_ROLE_STATE ? v->moment : TSR_NONE);
         view->buffer = stored.buffer;
         view->whole = stored.whole;
         view->whole_offset = stored.whole_offset;
         return TSR_OK;
     }
-    /* A halo stays zero because its memory is nobody else's; a gradient's memory is kept for the one launch of updates. */
+    /* A halo stays zero because its memory is nobody else's; a gradient's memory is kept for the one launch of updates.
+     */
     bool alone = has_halo(view) || v->role == TSR_ROLE_GRADIENT || is_wanted(plan, value);
-    return add_slot(plan, (tsr_slot){.value = value, .bytes = view->bytes, .first = first, .last = last, .alone = alone});
+    return add_slot(plan,
+                    (tsr_slot){.value = value, .bytes = view->bytes, .first = first, .last = last, .alone = alone});
 }
 
 static bool overlap_in_time(const tsr_slot *a, const tsr_slot *b)

@@ -17,7 +17,7 @@ typedef struct tsr_plan_options {
     uint32_t vector_width; /* 0: the device's native width */
     bool bind_wanted;      /* the caller binds the wanted temporaries too, rather than leaving them in the arena */
     bool guard;            /* for tests: every temporary in memory of its own, with a pattern around it */
-    const char *only;      /* for tests: of implementations of more than one primitive only this one is used; NULL: all */
+    const char *only; /* for tests: of implementations of more than one primitive only this one is used; NULL: all */
 } tsr_plan_options;
 
 typedef struct tsr_plan tsr_plan;
@@ -42,7 +42,6 @@ tsr_status tsr_plan_bind(tsr_plan *plan, int value, cl_mem buffer);
 /* Enqueues one run; returns without waiting. */
 tsr_status tsr_plan_run(tsr_plan *plan);
 
-
 /* Copies a wanted or bound value to the host, dense, halo left out, in the value's own type; waits. A stack of partial
  * sums is added up. */
 tsr_status tsr_plan_read(tsr_plan *plan, int value, void *data);
@@ -55,10 +54,9 @@ const tsr_view *tsr_plan_view(const tsr_plan *plan, int value);
 /* With options.guard: whether the patterns around all values are whole; otherwise TSR_INTERNAL naming the value. */
 tsr_status tsr_plan_check_guards(tsr_plan *plan);
 
-/* The steps: how many, the implementation of each, whether a value is computed in it. For tests and messages. */
+/* The steps in the order in which they run. For tests and messages. */
 int tsr_plan_step_count(const tsr_plan *plan);
 const tsr_step *tsr_plan_step(const tsr_plan *plan, int step);
-int tsr_plan_launch_count(const tsr_plan *plan);
 
 /* Appends the description for `tessera explain`. layer_names[layer] names the layers. */
 tsr_status tsr_plan_explain(const tsr_plan *plan, const char *const *layer_names, bool json, tsr_text *text);

@@ -132,7 +132,8 @@ tsr_status tsr_variables_save(tsr_variables *variables, cl_mem *copy)
 {
     tsr_status status = TSR_OK;
     if (!*copy)
-        status = tsr_buffer_create(variables->device, CL_MEM_READ_WRITE, variables->bytes, "a copy of the weights", copy);
+        status =
+            tsr_buffer_create(variables->device, CL_MEM_READ_WRITE, variables->bytes, "a copy of the weights", copy);
     return status ? status : copy_buffer(variables->device, variables->flat[0], *copy, variables->bytes);
 }
 
@@ -189,9 +190,8 @@ tsr_status tsr_variables_refresh(tsr_variables *variables)
         tsr_form_entry *entry = &variables->forms[i];
         if (entry->version == variables->version) continue;
         const tsr_launch *launch = &entry->launch;
-        tsr_status status =
-            tsr_enqueue_kernel(variables->device, launch->kernel, launch->name, launch->dimensions, launch->global,
-                               launch->local[0] ? launch->local : NULL);
+        tsr_status status = tsr_enqueue_kernel(variables->device, launch->kernel, launch->name, launch->dimensions,
+                                               launch->global, launch->local[0] ? launch->local : NULL);
         if (status) return status;
         entry->version = variables->version;
     }

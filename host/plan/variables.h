@@ -1,5 +1,5 @@
-/* The variables of a model on a device: weights and the optimizer's moments, each in one flat buffer, and other forms of
- * the weights that implementations asked for. Shared by all plans of a model. */
+/* The variables of a model on a device: weights and the optimizer's moments, each in one flat buffer, and other forms
+ * of the weights that implementations asked for. Shared by all plans of a model. */
 #ifndef TSR_PLAN_VARIABLES_H
 #define TSR_PLAN_VARIABLES_H
 
@@ -19,7 +19,8 @@ tsr_status tsr_variables_write(tsr_variables *variables, int slot, int moment, c
 /* Zeroes all moments. */
 tsr_status tsr_variables_reset_moments(tsr_variables *variables);
 
-/* A copy of all weights in a buffer on the device (kept in `copy`, made when NULL), and back. For restoring the best. */
+/* A copy of all weights in a buffer on the device (kept in `copy`, made when NULL), and back. For restoring the best.
+ */
 tsr_status tsr_variables_save(tsr_variables *variables, cl_mem *copy);
 tsr_status tsr_variables_restore(tsr_variables *variables, cl_mem copy);
 
