@@ -103,7 +103,13 @@ const char *tsr_activation_name(tsr_activation function)
     return (size_t)function < sizeof names / sizeof *names ? names[function] : "unknown";
 }
 
-bool tsr_activation_gradient_from_output(tsr_activation function)
+/* With a negative alpha these two fold the negative inputs onto positive outputs. */
+static bool folds(const tsr_activation_descriptor *activation)
+{
+    return (activation->function == TSR_ELU || activation->function == TSR_LEAKY_RELU) && activation->alpha < 0;
+}
+
+bool tsr_activation_gradient_from_output(const tsr_activation_descriptor *activation)
 {
     enum { INPUT, OUTPUT };
     static const bool from[] = {
@@ -111,17 +117,17 @@ bool tsr_activation_gradient_from_output(tsr_activation function)
         TSR_ACTIVATION_LIST(TSR_ACTIVATION_FROM)
 #undef TSR_ACTIVATION_FROM
     };
-    return from[function];
+    return from[activation->function] && !folds(activation);
 }
 
-bool tsr_activation_monotone(tsr_activation function)
+bool tsr_activation_monotone(const tsr_activation_descriptor *activation)
 {
     static const bool monotone[] = {
 #define TSR_ACTIVATION_MONOTONE(name, text, monotone, from) monotone,
         TSR_ACTIVATION_LIST(TSR_ACTIVATION_MONOTONE)
 #undef TSR_ACTIVATION_MONOTONE
     };
-    return monotone[function];
+    return monotone[activation->function] && !folds(activation);
 }
 
 int32_t tsr_window_output(int32_t n, int32_t kernel, int32_t stride, tsr_padding padding)

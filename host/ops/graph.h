@@ -52,7 +52,7 @@ size_t tsr_value_bytes(const tsr_value *value);
  *   pool2d                  x -> y, [winner]            winner with max pooling only
  *   pool2d_grad             dy, [winner] -> dx
  *   activation              x -> y
- *   activation_grad         dy, y or x -> dx             which of them: tsr_activation_gradient_from
+ *   activation_grad         dy, y or x -> dx             which of them: tsr_activation_gradient_from_output
  *   dense                   x, w, [b] -> y               x is taken as (rows, inputs), whatever its extents
  *   dense_grad_data         dy, w -> dx
  *   dense_grad_weights      dy, x -> dw, [db]
@@ -175,9 +175,10 @@ bool tsr_primitive_reads(const tsr_primitive *primitive, int value);
 /* The kind's stem, such as "conv2d_grad_data". */
 const char *tsr_kind_name(tsr_kind kind);
 
-/* Whether an activation's gradient is computed from its output (true) or needs its input. */
-bool tsr_activation_gradient_from_output(tsr_activation function);
-/* Whether it is monotone, so that it may move behind a max pool. */
-bool tsr_activation_monotone(tsr_activation function);
+/* Whether an activation's gradient is computed from its output (true) or needs its input: as its row in the list says,
+ * except that elu and leaky relu with a negative alpha need the input. */
+bool tsr_activation_gradient_from_output(const tsr_activation_descriptor *activation);
+/* Whether it is monotone, so that it may move behind a max pool: elu and leaky relu only unless alpha is negative. */
+bool tsr_activation_monotone(const tsr_activation_descriptor *activation);
 
 #endif

@@ -155,7 +155,8 @@ typedef struct tsr_step {
 const tsr_view *tsr_step_view(const tsr_step *step, int value);
 
 /* Builds `kernel` of cl/`file` with the options and begins a launch of it. The arguments are then set in order with the
- * functions below; the first failure is kept and returned by tsr_step_run_over, so they need no checks one by one. */
+ * functions below; once *status is a failure they do nothing and keep it, so they need no checks one by one. The launch
+ * is NULL after a failure. The caller sets *status to TSR_OK first. */
 tsr_launch *tsr_step_launch(tsr_step *step, const char *file, const char *options, const char *kernel,
                             tsr_status *status);
 void tsr_launch_value(tsr_step *step, tsr_launch *launch, int value, tsr_status *status);
@@ -204,6 +205,10 @@ bool tsr_match_single(const tsr_graph *graph, int primitive, const bool *claimed
 
 /* Whether kernels for CPUs (local size one, explicit vectors) suit the device, rather than those for GPUs. */
 bool tsr_is_cpu_class(const tsr_target *target);
+
+/* Floats a vector for kernels written with cl/common.cl's `vec`: the target's width, as a power of two up to 16, on
+ * CPU-class devices; 1 on others. */
+uint32_t tsr_vector_width(const tsr_target *target);
 
 /* The list, in order of preference; *count entries. */
 const tsr_implementation *const *tsr_implementations(size_t *count);
