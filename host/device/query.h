@@ -1,0 +1,25 @@
+/* Which OpenCL devices there are, what they say of themselves, and which one is meant. */
+#ifndef TSR_DEVICE_QUERY_H
+#define TSR_DEVICE_QUERY_H
+
+#include "base/status.h"
+#include "tessera/device.h"
+
+/* A device of the list. */
+typedef struct tsr_candidate {
+    cl_platform_id platform;
+    cl_device_id id;
+    tsr_device_info info;
+} tsr_candidate;
+
+/* Every usable device of every platform, in the loader's order; the caller's, freed with free(). At least one, or
+ * TSR_NOT_FOUND. */
+tsr_status tsr_query_candidates(tsr_candidate **candidates, size_t *count);
+
+/* What a device says of itself; `chosen` is false. */
+tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_info *info);
+
+/* The place of the device that `wanted` means (see tsr_device_open), TESSERA_DEVICE included. */
+tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char *wanted, size_t *chosen);
+
+#endif
