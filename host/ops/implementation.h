@@ -1,8 +1,8 @@
 /* How primitives become launches: spans, what an implementation needs, and the step that it prepares.
  *
  * An implementation claims a span of primitives, says whether it supports it on a device, and prepares launches. The
- * list in implementations.c is in order of preference; a portable implementation of every single primitive stands at the
- * end, so a cover always exists. */
+ * list in implementations.c is in order of preference; a portable implementation of every single primitive stands at
+ * the end, so a cover always exists. */
 #ifndef TSR_OPS_IMPLEMENTATION_H
 #define TSR_OPS_IMPLEMENTATION_H
 
@@ -18,6 +18,7 @@ typedef struct tsr_target {
     tsr_gemm gemm;
     bool fuse;             /* false: only spans of one primitive */
     uint32_t vector_width; /* floats a vector in CPU-class kernels: the device's native width, or what a test forces */
+    const char *only;      /* the implementation that a test asks for (tsr_plan_options.only), or NULL */
 } tsr_target;
 
 /* Primitives that one implementation computes together. Values made inside it that it does not store are never
@@ -27,7 +28,8 @@ typedef struct tsr_span {
     int count;
     int primitives[TSR_SPAN_PRIMITIVES]; /* ascending: the order in which the twins run */
     int store_count;
-    int stores[TSR_SPAN_STORES]; /* values that the implementation can store; the plan drops from it those nobody reads */
+    int stores[TSR_SPAN_STORES]; /* values that the implementation can store; the plan drops from it those nobody reads
+                                  */
 } tsr_span;
 
 /* Puts a primitive into the span, in order; false when it is full. Being there already is fine. */
@@ -44,7 +46,7 @@ const tsr_primitive *tsr_span_primitive(const tsr_span *span, tsr_kind kind);
 /* Another form of a parameter that an implementation reads, made again whenever the weights have changed and shared by
  * the plans of a model. X(name, elements for a filter bank of kh*kw taps, c channels, f filters) */
 #define TSR_FORM_LIST(X)                                                                                               \
-    X(TRANSPOSED, transposed) /* [filters][kernel_height][kernel_width][channels] of a convolution's filters */       \
+    X(TRANSPOSED, transposed) /* [filters][kernel_height][kernel_width][channels] of a convolution's filters */        \
     X(WINOGRAD, winograd)     /* [16][channels][filters]: F(2x2,3x3), U = G w G^T */
 
 typedef enum tsr_form {
@@ -133,7 +135,7 @@ typedef struct tsr_step {
     const tsr_needs *needs;
     /* Views by value, given by the plan. Values that the span neither reads nor stores have no buffer. */
     const tsr_view *views;
-    cl_mem workspace; /* NULL when none was asked for */
+    cl_mem workspace;                /* NULL when none was asked for */
     cl_mem prepared[TSR_MAX_WISHES]; /* in the order of needs->prepared */
 
     int launch_count;
@@ -172,7 +174,8 @@ void tsr_launch_local(tsr_launch *launch, size_t bytes, tsr_status *status);
  * `shrinkable`; otherwise a kernel that does not allow it gives TSR_UNSUPPORTED. */
 void tsr_launch_over(tsr_step *step, tsr_launch *launch, cl_uint dimensions, const size_t *global, const size_t *local,
                      bool shrinkable, tsr_status *status);
-/* The usual one-dimensional space of a portable kernel: one work-item an element, group size left to the device class. */
+/* The usual one-dimensional space of a portable kernel: one work-item an element, group size left to the device class.
+ */
 void tsr_launch_elements(tsr_step *step, tsr_launch *launch, size_t count, tsr_status *status);
 
 struct tsr_implementation {

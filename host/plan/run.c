@@ -90,8 +90,11 @@ tsr_status tsr_plan_create(tsr_device *device, const tsr_graph *graph, const int
     plan->variables = variables;
     if (options) plan->options = *options;
     uint32_t width = plan->options.vector_width ? plan->options.vector_width : device->info.vector_width;
-    plan->target = (tsr_target){
-        .device = device, .gemm = plan->options.gemm, .fuse = !plan->options.no_fusion, .vector_width = width};
+    plan->target = (tsr_target){.device = device,
+                                .gemm = plan->options.gemm,
+                                .fuse = !plan->options.no_fusion,
+                                .vector_width = width,
+                                .only = plan->options.only};
     status = copy_graph(&plan->graph, graph);
     if (status) goto done;
     plan->wanted_count = wanted_count;
