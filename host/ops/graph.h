@@ -61,7 +61,7 @@ size_t tsr_value_bytes(const tsr_value *value);
  *       counter = (e / 4, step, stream, 0), word e % 4, u = (word >> 8) * 2^-24
  *   dropout_grad            dy, clock -> dx               the same mask
  *   softmax_cross_entropy   logits, labels -> losses, hits
- *       losses[m] = log(sum of e^(z - max)) - (z[label] - max); hits[m] = 1 if label is the first largest, else 0
+ *       losses[m] = log(sum of e^(z - max)) - (z[label] - max); hits[m] (i32) = 1 if label is the first largest, else 0
  *   softmax_cross_entropy_grad   logits, labels -> dlogits      (softmax - onehot) / rows
  *   accumulate              losses, hits, loss_sum, counts, clock -> loss_sum', counts'
  *       loss_sum is f32[2]: sum and its Kahan compensation; counts is i32[4]: hits, samples, stop mark, step at which it
