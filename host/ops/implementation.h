@@ -115,6 +115,7 @@ typedef struct tsr_view {
 
 #define TSR_STEP_LAUNCHES 8
 #define TSR_STEP_BINDINGS 64
+enum { TSR_BINDING_WORKSPACE = -1, TSR_BINDING_PREPARED = -2 };
 
 /* A kernel with its arguments and index space. */
 typedef struct tsr_launch {
@@ -146,7 +147,7 @@ typedef struct tsr_step {
     struct {
         int launch;
         cl_uint argument;
-        int value; /* or -1 for the workspace, -2 - i for prepared[i] */
+        int value; /* or TSR_BINDING_WORKSPACE, or TSR_BINDING_PREPARED - i for prepared[i] */
     } bindings[TSR_STEP_BINDINGS];
 
     void *state; /* of implementations with an enqueue of their own */

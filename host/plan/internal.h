@@ -52,8 +52,12 @@ struct tsr_plan {
     bool updates; /* it changes the weights */
 };
 
-/* Gives every value of the cover a view, with memory for those that are neither the caller's nor variables. */
+/* Gives every value of the cover a view, with memory for those that are neither the caller's nor variables; with
+ * options.bind_arena the memory comes later. */
 tsr_status tsr_plan_place(tsr_plan *plan);
+
+/* Makes the parts of the arenas and lets the views point to them. */
+tsr_status tsr_plan_attach(tsr_plan *plan);
 
 /* The value whose storage `value` uses in the end. */
 int tsr_plan_root(const tsr_graph *graph, int value);

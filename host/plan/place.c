@@ -193,28 +193,42 @@ static tsr_status assign_offsets(tsr_plan *plan)
     return status;
 }
 
-static tsr_status create_memory(tsr_plan *plan)
+static tsr_status create_arenas(tsr_plan *plan)
 {
     tsr_status status = TSR_OK;
     for (size_t a = 0; a < plan->arena_count && !status; a++) {
         status = tsr_buffer_create(plan->device, CL_MEM_READ_WRITE, plan->arenas[a].bytes, "activations and gradients",
                                    &plan->arenas[a].buffer);
-        /* Zeroed once, for the halos; with guards the pattern is around every value. */
-        if (!status)
-            status = tsr_buffer_fill(plan->device, plan->arenas[a].buffer, 0,
-                                     plan->options.guard ? TSR_GUARD_PATTERN : 0, plan->arenas[a].bytes);
+        if (!status && plan->options.guard)
+            status = tsr_buffer_fill(plan->device, plan->arenas[a].buffer, 0, TSR_GUARD_PATTERN, plan->arenas[a].bytes);
     }
+    return status;
+}
+
+tsr_status tsr_plan_attach(tsr_plan *plan)
+{
+    tsr_status status = TSR_OK;
     for (size_t i = 0; i < plan->slot_count && !status; i++) {
         tsr_slot *slot = &plan->slots[i];
         cl_mem whole = plan->arenas[slot->arena].buffer;
+        if (slot->part) clReleaseMemObject(slot->part);
+        slot->part = NULL;
         status = tsr_buffer_part(plan->device, whole, slot->offset, slot->bytes ? slot->bytes : 1, &slot->part);
         if (status || slot->value == TSR_NONE) continue;
         tsr_view *view = &plan->views[slot->value];
         view->buffer = slot->part;
         view->whole = whole;
         view->whole_offset = slot->offset;
-        if (plan->options.guard && has_halo(view))
-            status = tsr_buffer_fill(plan->device, slot->part, 0, 0, slot->bytes);
+        /* Zeroed once: nobody but kernels that leave the halo alone writes there. */
+        if (has_halo(view)) status = tsr_buffer_fill(plan->device, slot->part, 0, 0, slot->bytes);
+    }
+    /* What replaces a value lies where that lies. */
+    for (size_t v = 0; v < plan->graph.value_count && !status; v++) {
+        int root = tsr_plan_root(&plan->graph, (int)v);
+        if (root == (int)v) continue;
+        plan->views[v].buffer = plan->views[root].buffer;
+        plan->views[v].whole = plan->views[root].whole;
+        plan->views[v].whole_offset = plan->views[root].whole_offset;
     }
     return status;
 }
@@ -231,14 +245,7 @@ tsr_status tsr_plan_place(tsr_plan *plan)
                                                .first = (int)s,
                                                .last = (int)s});
     if (!status) status = assign_offsets(plan);
-    if (!status) status = create_memory(plan);
-    /* What replaces a value lies where that lies. */
-    for (size_t v = 0; v < plan->graph.value_count && !status; v++) {
-        int root = tsr_plan_root(&plan->graph, (int)v);
-        if (root == (int)v) continue;
-        plan->views[v].buffer = plan->views[root].buffer;
-        plan->views[v].whole = plan->views[root].whole;
-        plan->views[v].whole_offset = plan->views[root].whole_offset;
-    }
-    return status;
+    if (status || plan->options.bind_arena) return status;
+    status = create_arenas(plan);
+    return status ? status : tsr_plan_attach(plan);
 }

@@ -16,6 +16,7 @@ typedef struct tsr_plan_options {
     bool no_fusion;
     uint32_t vector_width; /* 0: the device's native width */
     bool bind_wanted;      /* the caller binds the wanted temporaries too, rather than leaving them in the arena */
+    bool bind_arena;       /* the caller gives the memory of temporaries and workspaces: tsr_plan_bind_arena */
     bool guard;            /* for tests: every temporary in memory of its own, with a pattern around it */
     const char *only; /* for tests: of implementations of more than one primitive only this one is used; NULL: all */
 } tsr_plan_options;
@@ -38,6 +39,11 @@ void tsr_plan_free(tsr_plan *plan);
 /* Uses `buffer` for an INPUT (or, without variables, PARAMETER, STATE or wanted) value from now on; the caller keeps it
  * alive. Values that replace one another share a binding. */
 tsr_status tsr_plan_bind(tsr_plan *plan, int value, cl_mem buffer);
+
+/* With options.bind_arena: bytes of the arena (0: none is needed), and the buffer to use as it from now on, which the
+ * caller keeps alive. */
+size_t tsr_plan_arena_bytes(const tsr_plan *plan);
+tsr_status tsr_plan_bind_arena(tsr_plan *plan, cl_mem buffer);
 
 /* Enqueues one run; returns without waiting. */
 tsr_status tsr_plan_run(tsr_plan *plan);

@@ -163,20 +163,60 @@ void tsr_plan_free(tsr_plan *plan)
     free(plan);
 }
 
-/* Sets the buffer as the argument of every kernel that uses one of the values whose storage is that of `root`. */
+/* Sets a buffer as an argument of a step's kernel that was left open for it. */
+static tsr_status set_binding(const tsr_plan *plan, const tsr_step *step, int binding, cl_mem buffer)
+{
+    cl_int code = clSetKernelArg(step->launches[step->bindings[binding].launch].kernel,
+                                 step->bindings[binding].argument, sizeof buffer, &buffer);
+    return tsr_check(code, plan->device, "binding a buffer to a kernel");
+}
+
+/* Does so wherever a kernel uses one of the values whose storage is that of `root`. */
 static tsr_status rebind_kernels(tsr_plan *plan, int root, cl_mem buffer)
 {
-    for (size_t s = 0; s < plan->cover.count; s++) {
-        tsr_step *step = &plan->steps[s];
-        for (int b = 0; b < step->binding_count; b++) {
-            int value = step->bindings[b].value;
-            if (value < 0 || tsr_plan_root(&plan->graph, value) != root) continue;
-            cl_int code = clSetKernelArg(step->launches[step->bindings[b].launch].kernel, step->bindings[b].argument,
-                                         sizeof buffer, &buffer);
-            if (code != CL_SUCCESS) return tsr_check(code, plan->device, "binding a buffer to a kernel");
+    tsr_status status = TSR_OK;
+    for (size_t s = 0; s < plan->cover.count && !status; s++)
+        for (int b = 0; b < plan->steps[s].binding_count && !status; b++) {
+            int value = plan->steps[s].bindings[b].value;
+            if (value >= 0 && tsr_plan_root(&plan->graph, value) == root)
+                status = set_binding(plan, &plan->steps[s], b, buffer);
         }
+    return status;
+}
+
+size_t tsr_plan_arena_bytes(const tsr_plan *plan)
+{
+    return plan->arena_count ? plan->arenas[0].bytes : 0;
+}
+
+tsr_status tsr_plan_bind_arena(tsr_plan *plan, cl_mem buffer)
+{
+    if (plan->arena_count == 0) return TSR_OK;
+    if (plan->arena_count > 1)
+        return tsr_fail(TSR_OUT_OF_MEMORY, "the workspace does not fit into one allocation of device %s",
+                        plan->device->info.name);
+    size_t size = 0;
+    cl_int code = clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
+    if (code != CL_SUCCESS) return tsr_check(code, plan->device, "asking for the size of the workspace");
+    if (size < plan->arenas[0].bytes)
+        return tsr_fail(TSR_INVALID_ARGUMENT, "the workspace holds %zu bytes, but %zu are needed", size,
+                        plan->arenas[0].bytes);
+    code = clRetainMemObject(buffer);
+    if (code != CL_SUCCESS) return tsr_check(code, plan->device, "retaining the workspace");
+    if (plan->arenas[0].buffer) clReleaseMemObject(plan->arenas[0].buffer);
+    plan->arenas[0].buffer = buffer;
+    tsr_status status = tsr_plan_attach(plan);
+    for (size_t i = 0; i < plan->slot_count && !status; i++)
+        if (plan->slots[i].value != TSR_NONE) status = rebind_kernels(plan, plan->slots[i].value, plan->slots[i].part);
+    for (size_t s = 0; s < plan->cover.count && !status; s++) {
+        const tsr_slot *workspace = workspace_of(plan, (int)s);
+        if (!workspace) continue;
+        plan->steps[s].workspace = workspace->part;
+        for (int b = 0; b < plan->steps[s].binding_count && !status; b++)
+            if (plan->steps[s].bindings[b].value == TSR_BINDING_WORKSPACE)
+                status = set_binding(plan, &plan->steps[s], b, workspace->part);
     }
-    return TSR_OK;
+    return status;
 }
 
 tsr_status tsr_plan_bind(tsr_plan *plan, int value, cl_mem buffer)
