@@ -1,0 +1,16 @@
+/* What kernels need to know about the optimizer whose step they take. */
+#ifndef TSR_OPS_OPTIMIZER_H
+#define TSR_OPS_OPTIMIZER_H
+
+#include "ops/graph.h"
+
+#define TSR_OPTIMIZER_OPTIONS 160
+
+/* The -D options with which a kernel that includes optimizer.cl takes the descriptor's step: `options` has room for
+ * TSR_OPTIMIZER_OPTIONS bytes. */
+void tsr_optimizer_options(const tsr_update_descriptor *update, char *options);
+
+/* How many moments of the parameter an optimizer keeps: adam 2, sgd with momentum 1, plain sgd 0. */
+int tsr_optimizer_moments(const tsr_update_descriptor *update);
+
+#endif
