@@ -122,8 +122,14 @@ typedef enum tsr_optimizer_kind { TSR_OPTIMIZER_ADAM, TSR_OPTIMIZER_SGD } tsr_op
  * sgd: w -= lr g; with momentum: m = momentum m - lr g; w += m. */
 typedef struct tsr_update_descriptor {
     tsr_optimizer_kind optimizer;
+    int32_t count; /* elements of w */
     float beta_1, beta_2, epsilon, momentum;
 } tsr_update_descriptor;
+
+/* The input's first extent is the number of partial sums, each of `count` elements. */
+typedef struct tsr_partials_descriptor {
+    int32_t partials, count;
+} tsr_partials_descriptor;
 
 typedef struct tsr_primitive {
     tsr_kind kind;
@@ -139,7 +145,8 @@ typedef struct tsr_primitive {
         tsr_dropout_descriptor dropout;       /* and its gradient */
         tsr_loss_descriptor loss;             /* softmax_cross_entropy, its gradient, accumulate (rows) */
         tsr_update_descriptor update;
-        int32_t batch; /* advance */
+        tsr_partials_descriptor partials; /* sum_partials */
+        int32_t batch;                    /* advance */
     } as;
 } tsr_primitive;
 

@@ -113,8 +113,8 @@ typedef struct tsr_view {
     size_t whole_offset;    /* bytes from the start of `whole` */
 } tsr_view;
 
-#define TSR_STEP_LAUNCHES 8
-#define TSR_STEP_BINDINGS 64
+#define TSR_STEP_LAUNCHES 32
+#define TSR_STEP_BINDINGS 288
 enum { TSR_BINDING_WORKSPACE = -1, TSR_BINDING_PREPARED = -2 };
 
 /* A kernel with its arguments and index space. */
@@ -165,6 +165,8 @@ tsr_launch *tsr_step_launch(tsr_step *step, const char *file, const char *option
 void tsr_launch_value(tsr_step *step, tsr_launch *launch, int value, tsr_status *status);
 void tsr_launch_workspace(tsr_step *step, tsr_launch *launch, tsr_status *status);
 void tsr_launch_prepared(tsr_step *step, tsr_launch *launch, int wish, tsr_status *status);
+/* A buffer that the plan never exchanges, such as one of the step's state. */
+void tsr_launch_buffer(tsr_launch *launch, cl_mem buffer, tsr_status *status);
 void tsr_launch_int(tsr_launch *launch, int32_t argument, tsr_status *status);
 void tsr_launch_uint(tsr_launch *launch, uint32_t argument, tsr_status *status);
 void tsr_launch_float(tsr_launch *launch, float argument, tsr_status *status);

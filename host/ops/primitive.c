@@ -1,5 +1,7 @@
 #include "ops/primitive.h"
 
+#include <stdio.h>
+
 /* Weak while the rows are being written. */
 #define TSR_ROW_WEAK(name, stem) extern const tsr_primitive_row tsr_##stem##_row __attribute__((weak));
 TSR_PRIMITIVE_LIST(TSR_ROW_WEAK)
@@ -13,6 +15,18 @@ const tsr_primitive_row *tsr_primitive_row_of(tsr_kind kind)
 #undef TSR_ROW_ADDRESS
     };
     return rows[kind];
+}
+
+int tsr_gradient_value(tsr_graph *graph, int of)
+{
+    tsr_value value = graph->values[of]; /* a copy: the array grows */
+    char name[sizeof value.name];
+    snprintf(name, sizeof name, "d%.*s", (int)sizeof name - 2, value.name);
+    bool parameter = value.role == TSR_ROLE_PARAMETER;
+    int gradient = tsr_graph_value(graph, name, parameter ? TSR_ROLE_GRADIENT : TSR_ROLE_TEMPORARY, TSR_F32, value.rank,
+                                   value.extent);
+    if (gradient != TSR_NONE && parameter) graph->values[gradient].slot = value.slot;
+    return gradient;
 }
 
 double tsr_primitive_flops(const tsr_graph *graph, const tsr_primitive *primitive)

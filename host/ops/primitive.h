@@ -23,6 +23,10 @@ typedef struct tsr_primitive_row {
 
 const tsr_primitive_row *tsr_primitive_row_of(tsr_kind kind);
 
+/* Makes the value of the gradient of `of`: "d" and its name, the same extents; of a parameter, a gradient of the same
+ * slot. TSR_NONE when memory is short. */
+int tsr_gradient_value(tsr_graph *graph, int of);
+
 /* Floating-point operations of the primitive, a multiply-add counted as two, and the bytes of its dense operands. */
 double tsr_primitive_flops(const tsr_graph *graph, const tsr_primitive *primitive);
 double tsr_primitive_bytes(const tsr_graph *graph, const tsr_primitive *primitive);

@@ -90,12 +90,17 @@ void tsr_launch_value(tsr_step *step, tsr_launch *launch, int value, tsr_status 
 
 void tsr_launch_workspace(tsr_step *step, tsr_launch *launch, tsr_status *status)
 {
-    set_buffer(step, launch, -1, step->workspace, status);
+    set_buffer(step, launch, TSR_BINDING_WORKSPACE, step->workspace, status);
 }
 
 void tsr_launch_prepared(tsr_step *step, tsr_launch *launch, int wish, tsr_status *status)
 {
-    set_buffer(step, launch, -2 - wish, step->prepared[wish], status);
+    set_buffer(step, launch, TSR_BINDING_PREPARED - wish, step->prepared[wish], status);
+}
+
+void tsr_launch_buffer(tsr_launch *launch, cl_mem buffer, tsr_status *status)
+{
+    set_argument(launch, sizeof buffer, &buffer, status);
 }
 
 void tsr_launch_int(tsr_launch *launch, int32_t argument, tsr_status *status)
