@@ -222,7 +222,7 @@ tsr_status tsr_conv2d_forward(tsr_device *device, const tsr_conv2d_descriptor *c
         if (status) goto done;
     }
     bool activate = activation && activation->function != TSR_LINEAR;
-    bool behind = activate && pool && p.mode == TSR_POOL_MAX && tsr_activation_monotone(activation->function);
+    bool behind = activate && pool && p.mode == TSR_POOL_MAX && tsr_activation_monotone(activation);
     enum { ACTIVATE, POOL } order[2];
     int count = 0;
     if (activate && !behind) order[count++] = ACTIVATE;
@@ -363,7 +363,7 @@ static tsr_status activation_operation(tsr_device *device, const tsr_activation_
         .kind = backward ? TSR_KIND_ACTIVATION_GRAD : TSR_KIND_ACTIVATION, .layer = TSR_NONE, .output_count = 1};
     p.as.activation = *activation;
     if (backward) p.inputs[p.input_count++] = operand(&b, "dy", TSR_ROLE_INPUT, TSR_F32, 2, extent);
-    bool from_output = backward && tsr_activation_gradient_from_output(activation->function);
+    bool from_output = backward && tsr_activation_gradient_from_output(activation);
     p.inputs[p.input_count++] = operand(&b, from_output ? "y" : "x", TSR_ROLE_INPUT, TSR_F32, 2, extent);
     p.outputs[0] = output(&b, backward ? "dx" : "y", TSR_F32, 2, extent);
     primitive(&b, p);
