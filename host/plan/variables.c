@@ -184,6 +184,11 @@ tsr_status tsr_variables_form(tsr_variables *variables, const tsr_target *target
     return status;
 }
 
+int tsr_variables_form_count(const tsr_variables *variables)
+{
+    return (int)variables->form_count;
+}
+
 tsr_status tsr_variables_refresh(tsr_variables *variables)
 {
     for (size_t i = 0; i < variables->form_count; i++) {

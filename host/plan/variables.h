@@ -36,5 +36,6 @@ void tsr_variables_changed(tsr_variables *variables);
 tsr_status tsr_variables_form(tsr_variables *variables, const tsr_target *target, int slot, tsr_form form,
                               const tsr_conv2d_descriptor *conv2d, cl_mem *buffer);
 tsr_status tsr_variables_refresh(tsr_variables *variables);
+int tsr_variables_form_count(const tsr_variables *variables);
 
 #endif
