@@ -10,8 +10,7 @@
 #define check_ok(call)                                                                                                 \
     do {                                                                                                               \
         tsr_status check_status = (call);                                                                              \
-        ck_assert_msg(check_status == TSR_OK, "%s: %s (%s)", #call, tsr_last_error(),                                  \
-                      tsr_status_name(check_status));                                                                  \
+        ck_assert_msg(check_status == TSR_OK, "%s: %s (%s)", #call, tsr_last_error(), tsr_status_name(check_status));  \
     } while (0)
 
 /* Fails unless the call fails with this status and a last error that contains `part`. */

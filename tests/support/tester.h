@@ -1,0 +1,111 @@
+/* The one tester of all implementations: a small graph, the values that come out of its twins, and the same values from
+ * a plan on the device.
+ *
+ *   test_case t = {.fill = TEST_INTEGERS};
+ *   int x = test_input(&t, "x", TSR_F32, 4, (int32_t[]){2, 5, 5, 3});
+ *   int y = test_conv2d(&t, &conv2d, x);          adds the filters (and bias) as parameters
+ *   y = test_activation(&t, TSR_RELU, 0, y);
+ *   test_run_case(&t, &(test_options){.only = "conv2d_activation_tiled"});
+ *
+ * test_run_case fills what nobody makes, runs the twins in double precision, makes a guarded plan, checks that the
+ * implementation under test computes the whole graph, runs it twice, compares, checks the guards, and clears the case.
+ * A difference fails the Check test with a sentence that describes the case.
+ *
+ * How close a value must be. Where inputs are integers and the twin's sums stay below 2^24, convolution, dense, max
+ * pool, relu and their gradients must agree exactly. Otherwise a bound travels along: a sum of L terms may be off by
+ * (L + 8) 2^-24 times the sum of the terms' magnitudes, plus what its inputs' bounds contribute; an elementwise
+ * function by a few units in the last place plus what its inputs' bounds make of it. Not-a-number and infinities must
+ * be met. */
+#ifndef TSR_TESTS_TESTER_H
+#define TSR_TESTS_TESTER_H
+
+#include "plan/plan.h"
+#include "support/support.h"
+
+typedef enum test_fill {
+    TEST_INTEGERS,      /* -3 ... 3 */
+    TEST_RANDOM,        /* uniform in [-1, 1) */
+    TEST_POSITIVE,      /* uniform in [0, 1) */
+    TEST_SPARSE,        /* integers of which about two in three are zero */
+    TEST_TIES,          /* 0 or 1 */
+    TEST_NAN,           /* random, about one in eight not a number */
+    TEST_INFINITE,      /* random, about one in eight infinite, of either sign */
+    TEST_MINUS_INFINITE /* about nineteen in twenty are minus infinity: windows that hold nothing else */
+} test_fill;
+
+#define TEST_MAX_VALUES 64
+
+typedef struct test_case {
+    test_fill fill; /* of every input, parameter and state that has no fill or data of its own */
+    uint32_t seed;
+    tsr_graph graph;
+    struct {
+        bool has_fill;
+        test_fill fill;
+        double *data; /* from test_set */
+        double *exact, *bound;
+        bool integer; /* integers without a bound */
+        cl_mem buffer, part;
+        void *bytes;
+    } values[TEST_MAX_VALUES];
+    int slots;
+    int wanted[TEST_MAX_VALUES], wanted_count; /* none: every value that is made and that nobody reads */
+} test_case;
+
+typedef struct test_options {
+    const char *only;      /* the implementation under test */
+    int fused;             /* primitives that it must claim together; 0: all of the graph */
+    uint32_t vector_width; /* 0: the device's own */
+    bool no_fusion;
+    tsr_gemm gemm;
+    double slack; /* multiplies every bound; 0 stands for 1. For algorithms that round more, such as Winograd's */
+} test_options;
+
+/* A value of role INPUT. */
+int test_input(test_case *t, const char *name, tsr_dtype dtype, int rank, const int32_t *extent);
+/* A value of another role; PARAMETER gets a slot of its own. */
+int test_value(test_case *t, const char *name, tsr_role role, tsr_dtype dtype, int rank, const int32_t *extent);
+/* How the value is filled. */
+void test_fill_value(test_case *t, int value, test_fill fill);
+/* The value's data, copied; as many as it has elements. */
+void test_set(test_case *t, int value, const double *data);
+/* Asks for a value that others read as well. The ones that nobody reads must then be asked for, too. */
+void test_want(test_case *t, int value);
+
+/* Each adds a primitive with the parameters it needs and returns its first output. Optional outputs and parameters are
+ * left out where the pointer is NULL, otherwise their numbers are put there. */
+int test_conv2d(test_case *t, const tsr_conv2d_descriptor *d, int x);
+int test_conv2d_grad_data(test_case *t, const tsr_conv2d_descriptor *d, int dy);
+int test_conv2d_grad_weights(test_case *t, const tsr_conv2d_descriptor *d, int dy, int x, int *db);
+/* The winner is there with max pooling, unless `winner` is NULL. */
+int test_pool2d(test_case *t, const tsr_pool2d_descriptor *d, int x, int *winner);
+/* `winner` TSR_NONE with max pooling: an input with places inside the image. */
+int test_pool2d_grad(test_case *t, const tsr_pool2d_descriptor *d, int dy, int winner);
+int test_activation(test_case *t, tsr_activation function, float alpha, int x);
+/* `from` is y or x, whichever the function's gradient is computed from. */
+int test_activation_grad(test_case *t, tsr_activation function, float alpha, int dy, int from);
+int test_dense(test_case *t, const tsr_dense_descriptor *d, int x);
+int test_dense_grad_data(test_case *t, const tsr_dense_descriptor *d, int dy, int *w);
+int test_dense_grad_weights(test_case *t, const tsr_dense_descriptor *d, int dy, int x, int *db);
+/* The source, order and clock are inputs; a source of `samples` samples. extent: of one sample, rank - 1 of them. */
+int test_gather(test_case *t, const tsr_gather_descriptor *d, int samples, int rank, const int32_t *extent);
+/* Any primitive whose operands are there: `outputs` are made by it. Returns the first. */
+int test_primitive(test_case *t, const tsr_primitive *primitive);
+
+/* The extents of a descriptor's tensors. */
+void test_conv2d_output(const tsr_conv2d_descriptor *d, int32_t extent[4]);
+void test_pool2d_output(const tsr_pool2d_descriptor *d, int32_t extent[4]);
+
+void test_run_case(test_case *t, const test_options *options);
+/* Frees what a case holds, without running it. */
+void test_clear_case(test_case *t);
+
+/* Inside the tester (tester_bound.c): computes exact values and bounds of the outputs of a primitive. */
+void test_evaluate(test_case *t, const tsr_primitive *primitive);
+
+/* Cases that cover every pair of values of every two parameters. levels[p] is how many values parameter p has; case i
+ * takes value cases[i * parameters + p] of it. Returns how many cases there are, at most `capacity`. The same each
+ * time. */
+int test_cover_pairs(const int *levels, int parameters, int *cases, int capacity);
+
+#endif
