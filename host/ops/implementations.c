@@ -10,7 +10,8 @@
     X(conv2d_activation_cpu)                 /* activation, pool2d?, conv2d, gather? */                                \
     X(conv2d_pool_cpu)                       /* pool2d, conv2d, gather? */                                             \
     X(conv2d_winograd_cpu)                   /* conv2d */                                                              \
-    X(conv2d_cpu)                            /* conv2d, gather? */                                                     \
+    X(conv2d_gather_cpu)                     /* conv2d, gather */                                                      \
+    X(conv2d_cpu)                                                                                                      \
     X(conv2d_activation_tiled)               /* activation, pool2d?, conv2d */                                         \
     X(conv2d_pool_tiled)                     /* pool2d, conv2d */                                                      \
     X(conv2d_tiled)                          /* conv2d */                                                              \

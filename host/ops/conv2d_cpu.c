@@ -1,0 +1,242 @@
+/* Direct convolution for CPUs, with pool, activation and gather in the same kernel: any kernel size, stride, padding
+ * and number of channels and filters. */
+#include "ops/activation.h"
+#include "ops/conv2d_span.h"
+
+#include <stdio.h>
+
+/* A patch in private memory: what is aimed at, for the first-level cache, and what a thread's stack may hold. */
+#define PATCH_WISH  (24 * 1024)
+#define PATCH_LIMIT (256 * 1024)
+/* Multiply-adds of vectors that make a work-group worth its launch, and groups that an image is cut into for balance.
+ */
+#define GROUP_WORK   8192
+#define IMAGE_GROUPS 4
+
+/* How the work is cut. It depends on the shape of one image alone, so that batches of any size share a program. */
+typedef struct blocking {
+    int32_t vector;                   /* floats a vector */
+    int32_t block_vectors;            /* vectors of filters in registers */
+    int32_t block_windows;            /* windows in registers, side by side */
+    int32_t tile_rows, tile_columns;  /* windows of a work-item */
+    int32_t tiles_down, tiles_across; /* tiles of an image */
+    int32_t blocks, share;            /* blocks of filters, and how many a work-item computes */
+    bool unroll;                      /* few taps: unroll their loops */
+} blocking;
+
+static int32_t divide_up(int32_t a, int32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t columns)
+{
+    const tsr_conv2d_descriptor *c = s->conv2d;
+    int64_t height =
+        ((int64_t)(rows - 1) * s->pool_stride_height + s->pool_height - 1) * c->stride_height + c->kernel_height;
+    int64_t width =
+        ((int64_t)(columns - 1) * s->pool_stride_width + s->pool_width - 1) * c->stride_width + c->kernel_width;
+    return (size_t)height * (size_t)width * (size_t)c->channels * sizeof(float);
+}
+
+/* Chooses the block of registers: the one that takes the fewest cycles for a row of windows and all filters, a cycle
+ * being a multiply-add of vectors or a load, and at least as many as hide the latency of a sum. */
+static bool choose_block(const tsr_conv2d_span *s, blocking *k)
+{
+    int32_t vectors = divide_up(s->conv2d->filters, k->vector);
+    int32_t registers = k->vector == 16 ? 28 : 12;
+    /* Unrolled taps keep their weights in registers too; more sums than hide the latency would push them out. */
+    if (k->unroll) registers = 8 / s->pool_height;
+    double best = 0;
+    k->block_vectors = 0;
+    for (int32_t v = 1; v <= vectors && v <= 8; v++)
+        for (int32_t w = 1; w <= k->tile_columns; w++) {
+            int32_t cells = w * s->pool_width, sums = cells * v;
+            if (sums > registers && (v > 1 || w > 1 || sums > 28)) continue;
+            int32_t cycles = sums > v + cells ? sums : v + cells;
+            if (cycles < 8) cycles = 8;
+            double cost = (double)divide_up(vectors, v) * divide_up(k->tile_columns, w) * (cycles + 0.5);
+            if (k->block_vectors && cost >= best) continue;
+            best = cost;
+            k->block_vectors = v;
+            k->block_windows = w;
+        }
+    return k->block_vectors > 0;
+}
+
+static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
+{
+    const tsr_conv2d_descriptor *c = s->conv2d;
+    *k = (blocking){.vector = (int32_t)tsr_vector_width(target)};
+    while (k->vector > c->filters) k->vector /= 2;
+    if (patch_bytes(s, 1, 1) > PATCH_LIMIT)
+        return tsr_refuse(needs, "the pixels of one window take %zu bytes, more than the %d that are copied at a time",
+                          patch_bytes(s, 1, 1), PATCH_LIMIT);
+    int64_t taps = (int64_t)c->kernel_height * c->kernel_width * c->channels;
+    k->unroll = taps <= 36 && s->pool_height <= 4 && s->pool_height * s->pool_width <= 16;
+
+    k->tile_columns = tsr_equal_parts(s->columns, 16);
+    while (k->tile_columns > 1 && patch_bytes(s, 1, k->tile_columns) > PATCH_WISH)
+        k->tile_columns = tsr_equal_parts(s->columns, k->tile_columns - 1);
+    if (!choose_block(s, k))
+        return tsr_refuse(needs, "a row of %d cells of a pool's window does not fit the registers", (int)s->pool_width);
+    k->blocks = divide_up(divide_up(c->filters, k->vector), k->block_vectors);
+    k->tiles_across = divide_up(s->columns, k->tile_columns);
+
+    /* Rows are added to a tile until it is worth a work-group, while the image is cut into enough of them. */
+    double row_work = (double)taps * k->tile_columns * s->pool_height * s->pool_width * k->blocks * k->block_vectors;
+    k->tile_rows = 1;
+    while (k->tile_rows < s->rows && k->tile_rows * row_work < GROUP_WORK &&
+           patch_bytes(s, k->tile_rows + 1, k->tile_columns) <= PATCH_WISH)
+        k->tile_rows++;
+    k->tile_rows = tsr_equal_parts(s->rows, k->tile_rows);
+    k->tiles_down = divide_up(s->rows, k->tile_rows);
+
+    /* Few tiles: the filters are shared out as well. */
+    int32_t shares = 1, tiles = k->tiles_down * k->tiles_across;
+    while (shares < k->blocks && shares * tiles < IMAGE_GROUPS && k->tile_rows * row_work / (shares + 1) >= GROUP_WORK)
+        shares++;
+    k->share = divide_up(k->blocks, shares);
+    return true;
+}
+
+static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "its kernel is for CPUs");
+    tsr_conv2d_span s = tsr_conv2d_span_of(span);
+    blocking k;
+    if (!tsr_conv2d_span_supported(&s, span, needs) || !choose_blocking(&s, target, &k, needs)) return false;
+    if (!s.gather) tsr_needs_strided(needs, s.x, 0, 0, 0, 0);
+    tsr_needs_strided(needs, s.y, 0, 0, 0, 0);
+    return true;
+}
+
+static void make_options(const tsr_conv2d_span *s, const blocking *k, char *options, size_t size)
+{
+    const tsr_conv2d_descriptor *c = s->conv2d;
+    char activation[TSR_ACTIVATION_OPTIONS];
+    tsr_activation_options(s->activation, activation);
+    const char *gather = "";
+    if (s->gather) gather = s->gather->as.gather.source == TSR_U8 ? " -DGATHER_UCHAR" : " -DGATHER_FLOAT";
+    const char *mode = "";
+    if (s->pool) mode = s->pool->mode == TSR_POOL_AVERAGE ? " -DPOOL_AVERAGE" : " -DPOOL_MAX";
+    snprintf(options, size,
+             "-DVW=%d -DCHANNELS=%d -DFILTERS=%d -DKERNEL_HEIGHT=%d -DKERNEL_WIDTH=%d -DSTRIDE_HEIGHT=%d "
+             "-DSTRIDE_WIDTH=%d -DPOOL_HEIGHT=%d -DPOOL_WIDTH=%d -DPOOL_STRIDE_HEIGHT=%d -DPOOL_STRIDE_WIDTH=%d "
+             "-DTILE_ROWS=%d -DTILE_COLUMNS=%d -DBLOCK_WINDOWS=%d -DBLOCK_VECTORS=%d%s%s%s%s%s%s%s",
+             k->vector, c->channels, c->filters, c->kernel_height, c->kernel_width, c->stride_height, c->stride_width,
+             s->pool_height, s->pool_width, s->pool_stride_height, s->pool_stride_width, k->tile_rows, k->tile_columns,
+             k->block_windows, k->block_vectors, mode, s->pool_padded ? " -DPOOL_PADDED" : "",
+             k->unroll ? " -DUNROLL_TAPS" : "", c->bias ? " -DBIAS" : "", s->winner != TSR_NONE ? " -DWINNER" : "",
+             gather, activation);
+}
+
+/* The image that the windows are read from: a value of the graph, or a sample of the data set. */
+static void set_image(tsr_step *step, tsr_launch *launch, const tsr_conv2d_span *s, tsr_status *status)
+{
+    const tsr_conv2d_descriptor *c = s->conv2d;
+    if (s->gather) {
+        tsr_launch_value(step, launch, s->gather->inputs[0], status);
+        tsr_launch_int(launch, 0, status);
+        tsr_launch_int(launch, c->height * c->width * c->channels, status);
+        tsr_launch_int(launch, c->width * c->channels, status);
+        tsr_launch_value(step, launch, s->gather->inputs[1], status);
+        tsr_launch_value(step, launch, s->gather->inputs[2], status);
+        tsr_launch_float(launch, s->gather->as.gather.scale, status);
+        return;
+    }
+    const tsr_view *x = tsr_step_view(step, s->x);
+    tsr_launch_value(step, launch, s->x, status);
+    tsr_launch_int(launch, x->origin, status);
+    tsr_launch_int(launch, x->stride[0], status);
+    tsr_launch_int(launch, x->stride[1], status);
+}
+
+static void set_extents(tsr_launch *launch, const tsr_conv2d_span *s, const blocking *k, tsr_status *status)
+{
+    const int32_t extents[] = {s->conv2d->height, s->conv2d->width, s->top,          s->left,
+                               s->conv_rows,      s->conv_columns,  s->pool_top,     s->pool_left,
+                               s->rows,           s->columns,       k->tiles_across, k->share};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) tsr_launch_int(launch, extents[i], status);
+}
+
+static tsr_status prepare(tsr_step *step)
+{
+    tsr_status status = TSR_OK;
+    tsr_conv2d_span s = tsr_conv2d_span_of(step->span);
+    blocking k;
+    tsr_needs unused = {0};
+    if (!choose_blocking(&s, step->target, &k, &unused)) return tsr_fail(TSR_INTERNAL, "%s", unused.reason);
+    char options[1024];
+    make_options(&s, &k, options, sizeof options);
+    tsr_launch *launch = tsr_step_launch(step, "conv2d_cpu.cl", options, "conv2d_cpu", &status);
+    if (status != TSR_OK) return status;
+    set_image(step, launch, &s, &status);
+    tsr_launch_value(step, launch, s.w, &status);
+    if (s.b != TSR_NONE) tsr_launch_value(step, launch, s.b, &status);
+    const tsr_view *y = tsr_step_view(step, s.y);
+    tsr_launch_value(step, launch, s.y, &status);
+    tsr_launch_int(launch, y->origin, &status);
+    for (int i = 0; i < 3; i++) tsr_launch_int(launch, y->stride[i], &status);
+    if (s.winner != TSR_NONE) tsr_launch_value(step, launch, s.winner, &status);
+    set_extents(launch, &s, &k, &status);
+    const size_t local[3] = {1, 1, 1};
+    const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, (size_t)divide_up(k.blocks, k.share),
+                              (size_t)s.conv2d->batch};
+    tsr_launch_over(step, launch, 3, global, local, false, &status);
+    return status;
+}
+
+static bool match_activation(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    (void)claimed;
+    static const int chain[] = {TSR_KIND_ACTIVATION, TSR_KIND_POOL2D | TSR_OPTIONAL, TSR_KIND_CONV2D,
+                                TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, span);
+}
+
+static bool match_pool(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    (void)claimed;
+    static const int chain[] = {TSR_KIND_POOL2D, TSR_KIND_CONV2D, TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, span);
+}
+
+static bool match_gather(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    (void)claimed;
+    static const int chain[] = {TSR_KIND_CONV2D, TSR_KIND_GATHER, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, span);
+}
+
+const tsr_implementation tsr_implementation_conv2d_activation_cpu = {
+    .name = "conv2d_activation_cpu",
+    .anchor = TSR_KIND_ACTIVATION,
+    .match = match_activation,
+    .supports = supports,
+    .prepare = prepare,
+};
+
+const tsr_implementation tsr_implementation_conv2d_pool_cpu = {
+    .name = "conv2d_pool_cpu",
+    .anchor = TSR_KIND_POOL2D,
+    .match = match_pool,
+    .supports = supports,
+    .prepare = prepare,
+};
+
+const tsr_implementation tsr_implementation_conv2d_gather_cpu = {
+    .name = "conv2d_gather_cpu",
+    .anchor = TSR_KIND_CONV2D,
+    .match = match_gather,
+    .supports = supports,
+    .prepare = prepare,
+};
+
+const tsr_implementation tsr_implementation_conv2d_cpu = {
+    .name = "conv2d_cpu",
+    .anchor = TSR_KIND_CONV2D,
+    .match = tsr_match_single,
+    .supports = supports,
+    .prepare = prepare,
+};

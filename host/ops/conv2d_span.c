@@ -1,0 +1,73 @@
+#include "ops/conv2d_span.h"
+
+#include "ops/activation.h"
+
+static void read_pool(tsr_conv2d_span *s)
+{
+    const tsr_pool2d_descriptor *p = s->pool;
+    s->pool_height = p->pool_height;
+    s->pool_width = p->pool_width;
+    s->pool_stride_height = p->stride_height;
+    s->pool_stride_width = p->stride_width;
+    s->rows = tsr_window_output(p->height, p->pool_height, p->stride_height, p->padding);
+    s->columns = tsr_window_output(p->width, p->pool_width, p->stride_width, p->padding);
+    s->pool_top = tsr_window_before(p->height, p->pool_height, p->stride_height, p->padding);
+    s->pool_left = tsr_window_before(p->width, p->pool_width, p->stride_width, p->padding);
+    s->pool_padded = s->pool_top || s->pool_left || (s->rows - 1) * p->stride_height + p->pool_height > s->conv_rows ||
+                     (s->columns - 1) * p->stride_width + p->pool_width > s->conv_columns;
+}
+
+tsr_conv2d_span tsr_conv2d_span_of(const tsr_span *span)
+{
+    const tsr_primitive *conv2d = tsr_span_primitive(span, TSR_KIND_CONV2D);
+    const tsr_primitive *pool = tsr_span_primitive(span, TSR_KIND_POOL2D);
+    const tsr_primitive *activation = tsr_span_primitive(span, TSR_KIND_ACTIVATION);
+    const tsr_conv2d_descriptor *c = &conv2d->as.conv2d;
+    tsr_conv2d_span s = {
+        .conv2d = c,
+        .pool = pool ? &pool->as.pool2d : NULL,
+        .activation = activation ? &activation->as.activation : NULL,
+        .gather = tsr_span_primitive(span, TSR_KIND_GATHER),
+        .x = conv2d->inputs[0],
+        .w = conv2d->inputs[1],
+        .b = c->bias ? conv2d->inputs[2] : TSR_NONE,
+        .y = (activation ? activation
+              : pool     ? pool
+                         : conv2d)
+                 ->outputs[0],
+        .winner = TSR_NONE,
+        .conv_rows = tsr_window_output(c->height, c->kernel_height, c->stride_height, c->padding),
+        .conv_columns = tsr_window_output(c->width, c->kernel_width, c->stride_width, c->padding),
+        .top = tsr_window_before(c->height, c->kernel_height, c->stride_height, c->padding),
+        .left = tsr_window_before(c->width, c->kernel_width, c->stride_width, c->padding),
+        .pool_height = 1,
+        .pool_width = 1,
+        .pool_stride_height = 1,
+        .pool_stride_width = 1,
+    };
+    s.rows = s.conv_rows;
+    s.columns = s.conv_columns;
+    if (pool) read_pool(&s);
+    if (pool && pool->output_count > 1 && tsr_span_stores(span, pool->outputs[1])) s.winner = pool->outputs[1];
+    return s;
+}
+
+bool tsr_conv2d_span_supported(const tsr_conv2d_span *s, const tsr_span *span, tsr_needs *needs)
+{
+    if (s->activation && !tsr_activation_elementwise(s->activation))
+        return tsr_refuse(needs, "%s is not computed element by element", tsr_activation_name(s->activation->function));
+    if (s->pool_stride_height < s->pool_height || s->pool_stride_width < s->pool_width)
+        return tsr_refuse(needs, "the pool's windows overlap");
+    if (s->pool && s->pool->mode == TSR_POOL_MAX && s->pool_height * s->pool_width > 255)
+        return tsr_refuse(needs, "the winner in a window of %d x %d does not fit a byte", (int)s->pool_height,
+                          (int)s->pool_width);
+    if (span->graph->values[s->x].rank != 4 || span->graph->values[s->y].rank != 4)
+        return tsr_refuse(needs, "its input or output is not an image");
+    return true;
+}
+
+int32_t tsr_equal_parts(int32_t count, int32_t most)
+{
+    int32_t parts = (count + most - 1) / most;
+    return (count + parts - 1) / parts;
+}

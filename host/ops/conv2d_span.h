@@ -1,0 +1,34 @@
+/* What the implementations of a convolution's forward span have in common: conv2d, perhaps with a pool and an
+ * activation behind it and a gather before it. */
+#ifndef TSR_OPS_CONV2D_SPAN_H
+#define TSR_OPS_CONV2D_SPAN_H
+
+#include "ops/implementation.h"
+
+typedef struct tsr_conv2d_span {
+    const tsr_conv2d_descriptor *conv2d;
+    const tsr_pool2d_descriptor *pool;           /* NULL: none */
+    const tsr_activation_descriptor *activation; /* NULL: none */
+    const tsr_primitive *gather;                 /* NULL: x comes from outside */
+    int x, w, b, y, winner;                      /* values; b and winner may be TSR_NONE, and winner is so when the span
+                                                    does not store it */
+    int32_t conv_rows, conv_columns;             /* of the convolution's result */
+    int32_t rows, columns;                       /* of y */
+    int32_t top, left;                           /* padding before x */
+    int32_t pool_top, pool_left;                 /* padding before the convolution's result */
+    /* Size and stride of the pool's windows; 1 without a pool. */
+    int32_t pool_height, pool_width, pool_stride_height, pool_stride_width;
+    bool pool_padded; /* some windows reach beyond the convolution's result */
+} tsr_conv2d_span;
+
+/* Reads a span that a chain of those kinds matched. */
+tsr_conv2d_span tsr_conv2d_span_of(const tsr_span *span);
+
+/* Refuses what no fused kernel does: softmax, pools whose windows overlap (cells would be computed more than once), and
+ * winners of more than a byte. */
+bool tsr_conv2d_span_supported(const tsr_conv2d_span *s, const tsr_span *span, tsr_needs *needs);
+
+/* Cuts `count` into parts of at most `most`, as equal as can be: returns the size of the largest. */
+int32_t tsr_equal_parts(int32_t count, int32_t most);
+
+#endif
