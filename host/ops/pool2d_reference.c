@@ -134,4 +134,4 @@ static tsr_status differentiate(tsr_graph *graph, int number, const int *output_
 }
 
 const tsr_primitive_row tsr_pool2d_row = {.reference = pool2d, .differentiate = differentiate};
-const tsr_primitive_row tsr_pool2d_grad_row = {.reference = pool2d_grad};
+const tsr_primitive_row tsr_pool2d_grad_row = {.reference = pool2d_grad, .cheap = true};
