@@ -53,10 +53,10 @@ tsr_status tsr_program_get(tsr_device *device, const char *file, const char *opt
 tsr_status tsr_enqueue_kernel(tsr_device *device, cl_kernel kernel, const char *name, cl_uint dimensions,
                               const size_t *global, const size_t *local);
 
-/* Before work enqueued by someone else (CLBlast): a barrier on an out-of-order queue. *event is where the other side
- * should leave its event, or NULL when nobody measures; pass it to tsr_profile_event afterwards. */
+/* Before work enqueued by someone else (CLBlast): a barrier on an out-of-order queue. */
 tsr_status tsr_enqueue_barrier(tsr_device *device);
-/* Hands an event of a launch named `name` to the profile, which releases it. Without a profile it is released. */
+/* Hands the event of such work, named `name`, to the profile, which releases it. Without a profile it is released at
+ * once; NULL is allowed. */
 void tsr_profile_event(tsr_device *device, const char *name, cl_event event);
 
 /* Kernel text embedded at build time. */

@@ -81,9 +81,8 @@ static bool contains(const char *text, const char *part)
     return length == 0;
 }
 
-static tsr_device_type type_of(cl_device_type type, cl_bool unified, const char *name)
+tsr_device_type tsr_query_type(cl_device_type type, bool unified, const char *name)
 {
-    /* Graphics drivers that draw on the processor; they give themselves out as GPUs or CPUs. */
     static const char *const rasterizers[] = {"llvmpipe", "softpipe", "swrast", "swiftshader", "basic render driver"};
     for (size_t i = 0; i < sizeof rasterizers / sizeof rasterizers[0]; i++)
         if (contains(name, rasterizers[i])) return TSR_DEVICE_SOFTWARE;
@@ -132,7 +131,7 @@ tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_i
     clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_TYPE, sizeof local_type, &local_type, NULL);
     clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof vector_width, &vector_width, NULL);
 
-    info->type = type_of(type, unified, info->name);
+    info->type = tsr_query_type(type, unified == CL_TRUE, info->name);
     info->compute_units = compute_units;
     info->memory = memory;
     info->max_allocation = max_allocation;

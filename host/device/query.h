@@ -19,6 +19,10 @@ tsr_status tsr_query_candidates(tsr_candidate **candidates, size_t *count);
 /* What a device says of itself; `chosen` is false. */
 tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_info *info);
 
+/* The kind of a device from what its driver says: its OpenCL type, whether it shares the host's memory, and its name
+ * (graphics drivers that draw on the processor call themselves GPUs or CPUs). */
+tsr_device_type tsr_query_type(cl_device_type type, bool unified, const char *name);
+
 /* The place of the device that `wanted` means (see tsr_device_open), TESSERA_DEVICE included. */
 tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char *wanted, size_t *chosen);
 

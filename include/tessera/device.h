@@ -41,22 +41,23 @@ typedef struct tsr_device_info {
     char version[128];          /* CL_DEVICE_VERSION */
     tsr_device_type type;
     uint32_t compute_units;
-    uint64_t memory;            /* bytes of global memory */
-    uint64_t max_allocation;    /* bytes of the largest single buffer */
-    uint64_t local_memory;      /* bytes of local memory for a work-group */
+    uint64_t memory;             /* bytes of global memory */
+    uint64_t max_allocation;     /* bytes of the largest single buffer */
+    uint64_t local_memory;       /* bytes of local memory for a work-group */
     bool local_memory_dedicated; /* false where it is ordinary memory, as on CPUs */
-    size_t max_work_group;      /* work-items in a work-group */
-    size_t max_work_items[3];   /* and in each dimension of one */
-    uint32_t vector_width;      /* native floats a vector */
-    uint32_t alignment;         /* bytes: where a sub-buffer may start (CL_DEVICE_MEM_BASE_ADDR_ALIGN / 8) */
-    bool fp16, fp64;            /* cl_khr_fp16, cl_khr_fp64 */
-    bool chosen;                /* in a list: the device that tsr_device_open would take now */
+    size_t max_work_group;       /* work-items in a work-group */
+    size_t max_work_items[3];    /* and in each dimension of one */
+    uint32_t vector_width;       /* native floats a vector */
+    uint32_t alignment;          /* bytes: where a sub-buffer may start (CL_DEVICE_MEM_BASE_ADDR_ALIGN / 8) */
+    bool fp16, fp64;             /* cl_khr_fp16, cl_khr_fp64 */
+    bool chosen;                 /* in a list: the device that tsr_device_open would take now */
 } tsr_device_info;
 
-/* Lists every device of every platform, in the loader's order; a device's index is its place in this list. Platforms
- * that have no devices, or that fail, are passed over. *list is the caller's, freed with free(). `wanted` is as for
- * tsr_device_open and decides which entry is marked as chosen. A machine without an OpenCL platform or device gives
- * TSR_NOT_FOUND and a sentence naming the package to install; a `wanted` that matches none or several marks none. */
+/* Lists every device of every platform that can compile and run kernels now, in the loader's order; a device's index is
+ * its place in this list. Platforms that have no devices, or that fail, are passed over. *list is the caller's, freed
+ * with free(). `wanted` is as for tsr_device_open and decides which entry is marked as chosen. A machine without an
+ * OpenCL platform or device gives TSR_NOT_FOUND and a sentence naming the package to install; a `wanted` that matches
+ * none or several marks none. */
 TSR_API tsr_status tsr_device_list(const char *wanted, tsr_device_info **list, size_t *count);
 
 /* The text of a type, such as "discrete GPU". */
@@ -65,12 +66,12 @@ TSR_API const char *tsr_device_type_text(tsr_device_type type);
 typedef struct tsr_device tsr_device;
 
 /* Opens a device with a context and an in-order queue of its own.
- * wanted   an index into the list, or a part of "PLATFORM NAME" in any case; NULL stands for the environment variable
- *          TESSERA_DEVICE, and where that is unset or empty for the best: discrete GPU, integrated GPU, accelerator, CPU,
- *          software rasterizer; among equals the one with more compute units, then the first.
- * profile  measures each kernel's time (costs a little); see tsr_device_profile.
- * A text that matches no device, or several, gives TSR_NOT_FOUND and a sentence that lists them.
- * A device is used by one thread at a time, except for the program cache, which is safe from any. */
+ * wanted   an index into the list, or a part of "PLATFORM NAME" in any case; NULL or "" stands for the environment
+ *          variable TESSERA_DEVICE, and where that is unset or empty for the best: discrete GPU, integrated GPU,
+ * accelerator, CPU, software rasterizer; among equals the one with more compute units, then the first. profile measures
+ * each kernel's time (costs a little); see tsr_device_profile. A text that matches no device, or several, gives
+ * TSR_NOT_FOUND and a sentence that lists them. A device is used by one thread at a time, except for the program cache,
+ * which is safe from any. */
 TSR_API tsr_status tsr_device_open(const char *wanted, bool profile, tsr_device **device);
 
 /* Uses the caller's own queue, in or out of order, with its context and device. The queue and context are retained. */

@@ -1,0 +1,85 @@
+#include "device/device.h"
+#include "support/kernels.h"
+#include "support/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char work_text[] = "__kernel void work(__global float *restrict x, int rounds)\n"
+                                "{\n"
+                                "    float sum = x[get_global_id(0)];\n"
+                                "    for (int i = 0; i < rounds; i++) sum = sum * 0.5f + 1.0f;\n"
+                                "    x[get_global_id(0)] = sum;\n"
+                                "}\n";
+
+static void launch(tsr_device *device, cl_kernel kernel, const char *name, int rounds, int times)
+{
+    const size_t global = 64;
+    ck_assert(clSetKernelArg(kernel, 1, sizeof(cl_int), &(cl_int){rounds}) == CL_SUCCESS);
+    for (int i = 0; i < times; i++) check_ok(tsr_enqueue_kernel(device, kernel, name, 1, &global, NULL));
+}
+
+START_TEST(launches_are_counted_and_timed)
+{
+    tsr_device *device;
+    tsr_profile_row *rows;
+    size_t count;
+    cl_mem buffer;
+    check_ok(tsr_device_open(NULL, true, &device));
+    test_kernel_file("work.cl", work_text);
+    cl_kernel kernel = test_kernel(device, "work.cl", "", "work");
+    check_ok(tsr_buffer_create(device, CL_MEM_READ_WRITE, 64 * sizeof(float), "a test", &buffer));
+    check_ok(tsr_buffer_fill(device, buffer, 0, 0, 64 * sizeof(float)));
+    ck_assert(clSetKernelArg(kernel, 0, sizeof buffer, &buffer) == CL_SUCCESS);
+
+    check_ok(tsr_device_profile(device, &rows, &count));
+    ck_assert_uint_eq(count, 0);
+    free(rows);
+
+    launch(device, kernel, "quick", 1, 5);
+    launch(device, kernel, "slow", 2000000, 2);
+    launch(device, kernel, "quick", 1, 1000); /* more than are held back */
+    check_ok(tsr_device_profile(device, &rows, &count));
+    ck_assert_uint_eq(count, 2);
+    ck_assert_str_eq(rows[0].name, "slow");
+    ck_assert_uint_eq(rows[0].launches, 2);
+    ck_assert_str_eq(rows[1].name, "quick");
+    ck_assert_uint_eq(rows[1].launches, 1005);
+    ck_assert(rows[0].seconds > rows[1].seconds && rows[0].seconds < 60);
+    free(rows);
+
+    tsr_device_profile_reset(device);
+    launch(device, kernel, "quick", 1, 3);
+    check_ok(tsr_device_profile(device, &rows, &count));
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(rows[0].launches, 3);
+    free(rows);
+
+    launch(device, kernel, "quick", 1, 3); /* left for the closing to release */
+    clReleaseKernel(kernel);
+    clReleaseMemObject(buffer);
+    tsr_device_close(device);
+    test_kernel_files_end();
+}
+END_TEST
+
+START_TEST(without_profiling_there_is_none)
+{
+    tsr_profile_row *rows;
+    size_t count;
+    check_fails(tsr_device_profile(test_device(), &rows, &count), TSR_INVALID_ARGUMENT, "not opened for profiling");
+    ck_assert(rows == NULL);
+    tsr_device_profile_reset(test_device());
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_test(tests, launches_are_counted_and_timed);
+    tcase_add_test(tests, without_profiling_there_is_none);
+}
+
+int main(void)
+{
+    return test_run("profile", add_tests);
+}
