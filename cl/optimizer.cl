@@ -10,6 +10,8 @@
  *
  * optimizer_rate() is computed once a work-item. OPTIMIZER_STEP(T, name) defines
  * void name(T g, float rate, T *w, T *m, T *v) for a type T; moments that the optimizer has not are left alone. */
+#ifndef OPTIMIZER_CL
+#define OPTIMIZER_CL
 
 /* What the step multiplies by: alpha for adam, the learning rate for sgd. 1 - beta^t is -expm1(t log(beta)), which does
  * not lose digits while t is small. */
@@ -44,4 +46,6 @@ static float optimizer_rate(float learning_rate, int step)
     {                                                                                                                  \
         *w -= g * rate;                                                                                                \
     }
+#endif
+
 #endif

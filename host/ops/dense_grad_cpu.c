@@ -1,0 +1,188 @@
+/* The dense layer's gradients on CPU-class devices: by data, by weights, and both in one pass with the update of the
+ * parameters. */
+#include "ops/activation.h"
+#include "ops/dense_cpu.h"
+#include "ops/optimizer.h"
+
+#include <stdio.h>
+
+#define CHUNKS      32 /* of the rows of the weights */
+#define CHUNK_LEAST 8
+
+/* The primitives of a span; NULL where it has none. */
+typedef struct parts {
+    const tsr_primitive *weights, *data, *mask, *update_w, *update_b;
+    const tsr_dense_descriptor *dense;
+} parts;
+
+static parts parts_of(const tsr_span *span)
+{
+    parts p = {.weights = tsr_span_primitive(span, TSR_KIND_DENSE_GRAD_WEIGHTS),
+               .data = tsr_span_primitive(span, TSR_KIND_DENSE_GRAD_DATA),
+               .mask = tsr_span_primitive(span, TSR_KIND_ACTIVATION_GRAD)};
+    p.dense = p.weights ? &p.weights->as.dense : &p.data->as.dense;
+    for (int i = 0; p.weights && i < span->count; i++) {
+        const tsr_primitive *primitive = &span->graph->primitives[span->primitives[i]];
+        if (primitive->kind != TSR_KIND_UPDATE) continue;
+        if (primitive->inputs[1] == p.weights->outputs[0])
+            p.update_w = primitive;
+        else
+            p.update_b = primitive;
+    }
+    return p;
+}
+
+/* The unclaimed primitive of this kind whose input `input` is the value, or TSR_NONE. */
+static int reader_of_kind(const tsr_graph *graph, int value, tsr_kind kind, int input, const bool *claimed)
+{
+    for (int i = tsr_graph_reader(graph, value, 0); i != TSR_NONE; i = tsr_graph_reader(graph, value, i + 1))
+        if (graph->primitives[i].kind == kind && graph->primitives[i].inputs[input] == value && !claimed[i]) return i;
+    return TSR_NONE;
+}
+
+static bool add_update(const tsr_graph *graph, int update, tsr_span *span)
+{
+    bool fits = tsr_span_add(span, update);
+    const tsr_primitive *p = &graph->primitives[update];
+    for (int i = 0; i < p->output_count; i++) fits &= tsr_span_store(span, p->outputs[i]);
+    return fits;
+}
+
+/* The gradient by data from the same weights, and the activation's gradient where it is the only one to read that. */
+static bool add_data(const tsr_graph *graph, int dy, int w, const bool *claimed, tsr_span *span)
+{
+    int data = reader_of_kind(graph, dy, TSR_KIND_DENSE_GRAD_DATA, 0, claimed);
+    if (data == TSR_NONE || graph->primitives[data].inputs[1] != w) return true;
+    int dx = graph->primitives[data].outputs[0];
+    bool fits = tsr_span_add(span, data);
+    int mask = reader_of_kind(graph, dx, TSR_KIND_ACTIVATION_GRAD, 0, claimed);
+    if (mask != TSR_NONE && tsr_graph_reader_count(graph, dx) == 1 &&
+        tsr_activation_elementwise(&graph->primitives[mask].as.activation)) {
+        fits &= tsr_span_add(span, mask);
+        dx = graph->primitives[mask].outputs[0];
+    }
+    return tsr_span_store(span, dx) && fits;
+}
+
+static bool match_update(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    *span = (tsr_span){.graph = graph};
+    const tsr_primitive *weights = &graph->primitives[primitive];
+    bool fits = tsr_span_add(span, primitive);
+    int update = reader_of_kind(graph, weights->outputs[0], TSR_KIND_UPDATE, 1, claimed);
+    if (update == TSR_NONE) return false;
+    fits &= add_update(graph, update, span);
+    if (weights->as.dense.bias) {
+        int update_b = reader_of_kind(graph, weights->outputs[1], TSR_KIND_UPDATE, 1, claimed);
+        if (update_b == TSR_NONE) return false;
+        fits &= add_update(graph, update_b, span);
+    }
+    return add_data(graph, weights->inputs[0], graph->primitives[update].inputs[0], claimed, span) && fits;
+}
+
+/* Whether two updates take the same step: rate, clock, stop mark and optimizer. */
+static bool same_step(const tsr_primitive *a, const tsr_primitive *b)
+{
+    const tsr_update_descriptor *x = &a->as.update, *y = &b->as.update;
+    return a->inputs[2] == b->inputs[2] && a->inputs[3] == b->inputs[3] && a->inputs[4] == b->inputs[4] &&
+           x->optimizer == y->optimizer && x->beta_1 == y->beta_1 && x->beta_2 == y->beta_2 &&
+           x->epsilon == y->epsilon && x->momentum == y->momentum;
+}
+
+static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    if (!tsr_dense_cpu_suits(target, needs)) return false;
+    parts p = parts_of(span);
+    if (p.update_w && p.update_w->input_count != 5 + tsr_optimizer_moments(&p.update_w->as.update))
+        return tsr_refuse(needs, "the optimizer's moments are not those of its kind");
+    if (p.update_b && !same_step(p.update_w, p.update_b))
+        return tsr_refuse(needs, "weights and bias are not updated alike");
+    return true;
+}
+
+/* The parameter and its moments. */
+static void set_parameter(tsr_step *step, tsr_launch *launch, const tsr_primitive *update, tsr_status *status)
+{
+    tsr_launch_value(step, launch, update->inputs[0], status);
+    for (int i = 5; i < update->input_count; i++) tsr_launch_value(step, launch, update->inputs[i], status);
+}
+
+static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, tsr_status *status)
+{
+    const tsr_primitive *either = p->weights ? p->weights : p->data;
+    tsr_launch_value(step, launch, either->inputs[0], status);
+    if (p->weights) tsr_launch_value(step, launch, p->weights->inputs[1], status);
+    if (p->data) {
+        if (!p->update_w) tsr_launch_value(step, launch, p->data->inputs[1], status);
+        if (p->mask) tsr_launch_value(step, launch, p->mask->inputs[1], status);
+        tsr_launch_value(step, launch, p->mask ? p->mask->outputs[0] : p->data->outputs[0], status);
+    }
+    if (p->update_w) {
+        set_parameter(step, launch, p->update_w, status);
+        if (p->update_b) set_parameter(step, launch, p->update_b, status);
+        for (int i = 2; i < 5; i++) tsr_launch_value(step, launch, p->update_w->inputs[i], status);
+    } else if (p->weights) {
+        for (int i = 0; i < p->weights->output_count; i++)
+            tsr_launch_value(step, launch, p->weights->outputs[i], status);
+    }
+}
+
+/* Rows of w in a block and in a chunk, and how many chunks: none has fewer rows than a block. */
+static void divide(int32_t inputs, int32_t *block, int32_t *chunk, int32_t *chunks)
+{
+    *block = inputs >= 4 ? 4 : 1;
+    *chunk = (inputs + CHUNKS - 1) / CHUNKS;
+    if (*chunk < CHUNK_LEAST) *chunk = CHUNK_LEAST;
+    *chunk = (*chunk + 3) / 4 * 4;
+    *chunks = (inputs + *chunk - 1) / *chunk;
+    if (*chunks > 1 && inputs - (*chunks - 1) * *chunk < *block) --*chunks;
+}
+
+static tsr_status prepare(tsr_step *step)
+{
+    parts p = parts_of(step->span);
+    const tsr_dense_descriptor *d = p.dense;
+    tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units);
+    int32_t block, chunk, chunks;
+    divide(d->inputs, &block, &chunk, &chunks);
+    bool bias = p.weights && d->bias;
+
+    char function[TSR_ACTIVATION_OPTIONS] = "", optimizer[TSR_OPTIMIZER_OPTIONS] = "", options[512];
+    if (p.mask) tsr_activation_options(&p.mask->as.activation, function);
+    if (p.update_w) tsr_optimizer_options(&p.update_w->as.update, optimizer);
+    snprintf(options, sizeof options,
+             "-DVW=%u -DUNITS=%d -DKB=%d -DBV=%d -DDR=%d -DDATA=%d -DMASK=%d -DWEIGHTS=%d -DUPDATE=%d -DBIAS=%d%s%s",
+             tile.width, d->units, block, tile.vectors,
+             d->rows == 1       ? 1
+             : tile.width == 16 ? 4
+                                : 2,
+             p.data != NULL, p.mask != NULL, p.weights && !p.update_w, p.update_w != NULL, bias, function, optimizer);
+
+    tsr_status status = TSR_OK;
+    tsr_launch *launch = tsr_step_launch(step, "dense_grad_cpu.cl", options, "dense_gradient", &status);
+    set_operands(step, launch, &p, &status);
+    tsr_launch_int(launch, d->rows, &status);
+    tsr_launch_int(launch, d->inputs, &status);
+    tsr_launch_int(launch, chunk, &status);
+    tsr_launch_int(launch, chunks, &status);
+    tsr_launch_over(step, launch, 1, (size_t[]){(size_t)(chunks + bias)}, (size_t[]){1}, false, &status);
+    return status;
+}
+
+const tsr_implementation tsr_implementation_dense_grad_update_cpu = {.name = "dense_grad_update_cpu",
+                                                                     .anchor = TSR_KIND_DENSE_GRAD_WEIGHTS,
+                                                                     .match = match_update,
+                                                                     .supports = supports,
+                                                                     .prepare = prepare};
+
+const tsr_implementation tsr_implementation_dense_grad_data_cpu = {.name = "dense_grad_data_cpu",
+                                                                   .anchor = TSR_KIND_DENSE_GRAD_DATA,
+                                                                   .match = tsr_match_single,
+                                                                   .supports = supports,
+                                                                   .prepare = prepare};
+
+const tsr_implementation tsr_implementation_dense_grad_weights_cpu = {.name = "dense_grad_weights_cpu",
+                                                                      .anchor = TSR_KIND_DENSE_GRAD_WEIGHTS,
+                                                                      .match = tsr_match_single,
+                                                                      .supports = supports,
+                                                                      .prepare = prepare};
