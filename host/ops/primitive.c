@@ -2,11 +2,6 @@
 
 #include <stdio.h>
 
-/* Weak while the rows are being written. */
-#define TSR_ROW_WEAK(name, stem) extern const tsr_primitive_row tsr_##stem##_row __attribute__((weak));
-TSR_PRIMITIVE_LIST(TSR_ROW_WEAK)
-#undef TSR_ROW_WEAK
-
 const tsr_primitive_row *tsr_primitive_row_of(tsr_kind kind)
 {
     static const tsr_primitive_row *const rows[] = {
