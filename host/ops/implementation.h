@@ -168,6 +168,8 @@ void tsr_launch_prepared(tsr_step *step, tsr_launch *launch, int wish, tsr_statu
 /* A buffer that the plan never exchanges, such as one of the step's state. */
 void tsr_launch_buffer(tsr_launch *launch, cl_mem buffer, tsr_status *status);
 void tsr_launch_int(tsr_launch *launch, int32_t argument, tsr_status *status);
+/* The view of a value of rank 4 as four ints: origin, and the strides of image, row and column. */
+void tsr_launch_strides(tsr_step *step, tsr_launch *launch, int value, tsr_status *status);
 void tsr_launch_uint(tsr_launch *launch, uint32_t argument, tsr_status *status);
 void tsr_launch_float(tsr_launch *launch, float argument, tsr_status *status);
 /* `bytes` of local memory as an argument. */

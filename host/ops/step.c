@@ -109,6 +109,14 @@ void tsr_launch_int(tsr_launch *launch, int32_t argument, tsr_status *status)
     set_argument(launch, sizeof value, &value, status);
 }
 
+void tsr_launch_strides(tsr_step *step, tsr_launch *launch, int value, tsr_status *status)
+{
+    if (*status != TSR_OK) return;
+    const tsr_view *view = tsr_step_view(step, value);
+    tsr_launch_int(launch, view->origin, status);
+    for (int i = 0; i < 3; i++) tsr_launch_int(launch, view->stride[i], status);
+}
+
 void tsr_launch_uint(tsr_launch *launch, uint32_t argument, tsr_status *status)
 {
     cl_uint value = argument;
