@@ -25,6 +25,7 @@
 #define vec_from_uchar(u)  convert_float(u)
 #define vec_from_int(i)    convert_float(i)
 #define ivec_from_uchar(u) convert_int(u)
+#define uvec_from_ivec(i)  convert_uint(i)
 #define uchar_from_ivec(i) convert_uchar(i)
 #define ushort_from_ivec(i) convert_ushort(i)
 #else
@@ -37,6 +38,7 @@
 #define vec_from_uchar(u)  JOIN(convert_float, VW)(u)
 #define vec_from_int(i)    JOIN(convert_float, VW)(i)
 #define ivec_from_uchar(u) JOIN(convert_int, VW)(u)
+#define uvec_from_ivec(i)  JOIN(convert_uint, VW)(i)
 #define uchar_from_ivec(i) JOIN(convert_uchar, VW)(i)
 #define ushort_from_ivec(i) JOIN(convert_ushort, VW)(i)
 #endif
