@@ -57,12 +57,15 @@ static void primitive(building *b, tsr_primitive p)
 /* A gradient of a parameter may come as a stack of partial sums; the caller gets their sum. */
 static void sum_of(building *b, int stack, int sum)
 {
-    primitive(b, (tsr_primitive){.kind = TSR_KIND_SUM_PARTIALS,
-                                 .layer = TSR_NONE,
-                                 .input_count = 1,
-                                 .inputs = {stack},
-                                 .output_count = 1,
-                                 .outputs = {sum}});
+    if (b->failed) return;
+    tsr_primitive p = {.kind = TSR_KIND_SUM_PARTIALS,
+                       .layer = TSR_NONE,
+                       .input_count = 1,
+                       .inputs = {stack},
+                       .output_count = 1,
+                       .outputs = {sum}};
+    p.as.partials = (tsr_partials_descriptor){.partials = 1, .count = (int32_t)tsr_value_count(&b->graph.values[sum])};
+    primitive(b, p);
 }
 
 static tsr_status finish(building *b, tsr_device *device, tsr_gemm gemm, tsr_operation **result)
