@@ -1,6 +1,7 @@
 /* The dense layer's gradients on CPU-class devices: by data, by weights, and both in one pass with the update of the
  * parameters. */
 #include "ops/activation.h"
+#include "ops/dense.h"
 #include "ops/dense_cpu.h"
 #include "ops/optimizer.h"
 
@@ -21,6 +22,7 @@ static parts parts_of(const tsr_span *span)
                .data = tsr_span_primitive(span, TSR_KIND_DENSE_GRAD_DATA),
                .mask = tsr_span_primitive(span, TSR_KIND_ACTIVATION_GRAD)};
     p.dense = p.weights ? &p.weights->as.dense : &p.data->as.dense;
+    if (p.data && !tsr_span_stores(span, p.mask ? p.mask->outputs[0] : p.data->outputs[0])) p.data = p.mask = NULL;
     for (int i = 0; p.weights && i < span->count; i++) {
         const tsr_primitive *primitive = &span->graph->primitives[span->primitives[i]];
         if (primitive->kind != TSR_KIND_UPDATE) continue;
@@ -107,7 +109,7 @@ static void set_parameter(tsr_step *step, tsr_launch *launch, const tsr_primitiv
     for (int i = 5; i < update->input_count; i++) tsr_launch_value(step, launch, update->inputs[i], status);
 }
 
-static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, tsr_status *status)
+static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, bool bias, tsr_status *status)
 {
     const tsr_primitive *either = p->weights ? p->weights : p->data;
     tsr_launch_value(step, launch, either->inputs[0], status);
@@ -122,8 +124,7 @@ static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, tsr
         if (p->update_b) set_parameter(step, launch, p->update_b, status);
         for (int i = 2; i < 5; i++) tsr_launch_value(step, launch, p->update_w->inputs[i], status);
     } else if (p->weights) {
-        for (int i = 0; i < p->weights->output_count; i++)
-            tsr_launch_value(step, launch, p->weights->outputs[i], status);
+        for (int i = 0; i <= bias; i++) tsr_launch_value(step, launch, p->weights->outputs[i], status);
     }
 }
 
@@ -140,12 +141,18 @@ static void divide(int32_t inputs, int32_t *block, int32_t *chunk, int32_t *chun
 
 static tsr_status prepare(tsr_step *step)
 {
+    tsr_status status = TSR_OK;
     parts p = parts_of(step->span);
     const tsr_dense_descriptor *d = p.dense;
+    bool bias = p.weights && d->bias && (p.update_b || tsr_span_stores(step->span, p.weights->outputs[1]));
+    if (p.weights && !p.update_w && !tsr_span_stores(step->span, p.weights->outputs[0])) {
+        tsr_dense_product product = tsr_dense_product_of(step->span);
+        tsr_dense_bias_gradient(step, &product, &status);
+        return status;
+    }
     tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units);
     int32_t block, chunk, chunks;
     divide(d->inputs, &block, &chunk, &chunks);
-    bool bias = p.weights && d->bias;
 
     char function[TSR_ACTIVATION_OPTIONS] = "", optimizer[TSR_OPTIMIZER_OPTIONS] = "", options[512];
     if (p.mask) tsr_activation_options(&p.mask->as.activation, function);
@@ -158,9 +165,8 @@ static tsr_status prepare(tsr_step *step)
                                 : 2,
              p.data != NULL, p.mask != NULL, p.weights && !p.update_w, p.update_w != NULL, bias, function, optimizer);
 
-    tsr_status status = TSR_OK;
     tsr_launch *launch = tsr_step_launch(step, "dense_grad_cpu.cl", options, "dense_gradient", &status);
-    set_operands(step, launch, &p, &status);
+    set_operands(step, launch, &p, bias, &status);
     tsr_launch_int(launch, d->rows, &status);
     tsr_launch_int(launch, d->inputs, &status);
     tsr_launch_int(launch, chunk, &status);

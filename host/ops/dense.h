@@ -1,0 +1,24 @@
+/* The dense layer's matrix products, as its implementations share them. */
+#ifndef TSR_OPS_DENSE_H
+#define TSR_OPS_DENSE_H
+
+#include "ops/implementation.h"
+
+/* c = a b of a dense primitive: which values, their extents, and how they lie. */
+typedef struct tsr_dense_product {
+    int a, b, c;                  /* values */
+    int32_t rows, columns, depth; /* c is rows x columns */
+    bool a_by_depth;              /* a[row][depth] rather than a[depth][row] */
+    bool b_by_depth;              /* b[column][depth] rather than b[depth][column] */
+    int32_t a_stride, b_stride;   /* elements from one row of the memory to the next */
+    int bias;                     /* value that is added to every row of c, or TSR_NONE */
+    int bias_gradient;            /* value of the sums of b's columns, or TSR_NONE */
+} tsr_dense_product;
+
+/* The product of a span of one primitive: dense, dense_grad_data or dense_grad_weights. */
+tsr_dense_product tsr_dense_product_of(const tsr_span *span);
+
+/* Adds the launch that computes product->bias_gradient. */
+void tsr_dense_bias_gradient(tsr_step *step, const tsr_dense_product *product, tsr_status *status);
+
+#endif
