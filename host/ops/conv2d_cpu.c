@@ -5,13 +5,19 @@
 
 #include <stdio.h>
 
-/* A patch in private memory: what is aimed at, for the first-level cache, and what a thread's stack may hold. */
-#define PATCH_WISH  (24 * 1024)
-#define PATCH_LIMIT (256 * 1024)
+/* Bytes of a patch in private memory: at most what a thread's stack may hold; a few rows where the weights stay in the
+ * cache, as much as half a second-level cache where they do not and should be read seldom. */
+#define PATCH_LIMIT  (256 * 1024)
+#define PATCH_WISH   (64 * 1024)
+#define PATCH_LARGE  (192 * 1024)
+#define WEIGHTS_KEPT (512 * 1024)
 /* Multiply-adds of vectors that make a work-group worth its launch, and groups that an image is cut into for balance.
  */
 #define GROUP_WORK   8192
 #define IMAGE_GROUPS 4
+/* Taps of a loop worth unrolling, and of one so short that a large block does not pay. */
+#define UNROLLED_TAPS 16
+#define SHORT_TAPS    36
 
 /* How the work is cut. It depends on the shape of one image alone, so that batches of any size share a program. */
 typedef struct blocking {
@@ -44,7 +50,8 @@ static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t column
 static bool choose_block(const tsr_conv2d_span *s, blocking *k)
 {
     int32_t vectors = divide_up(s->conv2d->filters, k->vector);
-    int32_t registers = k->vector == 16 ? 28 : 12;
+    int64_t taps = (int64_t)s->conv2d->kernel_height * s->conv2d->kernel_width * s->conv2d->channels;
+    int32_t registers = taps <= SHORT_TAPS ? 8 : k->vector == 16 ? 16 : 12;
     /* Unrolled taps keep their weights in registers too; more sums than hide the latency would push them out. */
     if (k->unroll) registers = 8 / s->pool_height;
     double best = 0;
@@ -73,7 +80,7 @@ static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, 
         return tsr_refuse(needs, "the pixels of one window take %zu bytes, more than the %d that are copied at a time",
                           patch_bytes(s, 1, 1), PATCH_LIMIT);
     int64_t taps = (int64_t)c->kernel_height * c->kernel_width * c->channels;
-    k->unroll = taps <= 36 && s->pool_height <= 4 && s->pool_height * s->pool_width <= 16;
+    k->unroll = taps <= UNROLLED_TAPS && s->pool_height * s->pool_width <= 9;
 
     k->tile_columns = tsr_equal_parts(s->columns, 16);
     while (k->tile_columns > 1 && patch_bytes(s, 1, k->tile_columns) > PATCH_WISH)
@@ -83,11 +90,13 @@ static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, 
     k->blocks = divide_up(divide_up(c->filters, k->vector), k->block_vectors);
     k->tiles_across = divide_up(s->columns, k->tile_columns);
 
-    /* Rows are added to a tile until it is worth a work-group, while the image is cut into enough of them. */
+    /* Rows are added to a tile until it is worth a work-group. Weights too large for a cache are read once a tile, so
+     * tiles are large then, and the filters are shared out instead. */
     double row_work = (double)taps * k->tile_columns * s->pool_height * s->pool_width * k->blocks * k->block_vectors;
+    bool kept = taps * c->filters * (int64_t)sizeof(float) <= WEIGHTS_KEPT;
     k->tile_rows = 1;
-    while (k->tile_rows < s->rows && k->tile_rows * row_work < GROUP_WORK &&
-           patch_bytes(s, k->tile_rows + 1, k->tile_columns) <= PATCH_WISH)
+    while (k->tile_rows < s->rows && (!kept || k->tile_rows * row_work < GROUP_WORK) &&
+           patch_bytes(s, k->tile_rows + 1, k->tile_columns) <= (kept ? PATCH_WISH : PATCH_LARGE))
         k->tile_rows++;
     k->tile_rows = tsr_equal_parts(s->rows, k->tile_rows);
     k->tiles_down = divide_up(s->rows, k->tile_rows);
