@@ -147,6 +147,16 @@ static void bound_max_pool(test_case *t, const tsr_primitive *p)
     end_run(&r);
 }
 
+/* Softmax's gradient holds y times the sum of dy y over the row. */
+static double rounding_of_row(const test_case *t, const tsr_primitive *p, size_t e)
+{
+    size_t columns = (size_t)p->as.activation.columns, first = e / columns * columns;
+    const double *dy = t->values[p->inputs[0]].exact, *y = t->values[p->inputs[1]].exact;
+    double sum = 0;
+    for (size_t c = first; c < first + columns; c++) sum += fabs(dy[c] * y[c]);
+    return (double)(columns + 8) * sum * fabs(y[e]);
+}
+
 /* The part of an elementwise function's rounding that is not relative to its result, in multiples of 2^-24. */
 static double absolute_rounding(const test_case *t, const tsr_primitive *p, int output, size_t e)
 {
@@ -171,9 +181,9 @@ static double absolute_rounding(const test_case *t, const tsr_primitive *p, int 
         return 64 * step + (old == TSR_NONE ? 0 : 2 * fabs(t->values[old].exact[e]));
     }
     case TSR_KIND_ACTIVATION:
-        return p->as.activation.function == TSR_SOFTMAX ? 16 * y : 0;
+        return p->as.activation.function == TSR_SOFTMAX ? (16 + p->as.activation.columns) * y : 0;
     case TSR_KIND_ACTIVATION_GRAD:
-        return 8 * fabs(input[e]);
+        return 8 * fabs(input[e]) + (p->as.activation.function == TSR_SOFTMAX ? rounding_of_row(t, p, e) : 0);
     default:
         return 0;
     }
