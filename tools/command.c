@@ -1,0 +1,84 @@
+#include "command.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+const char *const command_gemms[] = {"auto", "clblast", "native", NULL};
+
+void command_complain(const command *self, const char *format, ...)
+{
+    va_list arguments;
+    fflush(stdout);
+    fprintf(stderr, "tessera %s: ", self->name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+int command_fail(const command *self, tsr_status status)
+{
+    command_complain(self, "%s", tsr_last_error());
+    return status == TSR_INTERRUPTED ? INTERRUPTED : FAILED;
+}
+
+tsr_status command_open_device(const char *wanted, bool profile, tsr_device **device)
+{
+    tsr_status status = tsr_device_open(wanted, profile, device);
+    if (status) return status;
+    const tsr_device_info *info = tsr_device_get_info(*device);
+    fprintf(stderr, "Using %s (%s, %s, %u compute unit%s)\n", info->name, info->platform,
+            tsr_device_type_text(info->type), info->compute_units, info->compute_units == 1 ? "" : "s");
+    return TSR_OK;
+}
+
+tsr_status command_open_model(const char *path, tsr_model **model, bool *has_weights)
+{
+    if (path) return tsr_model_open(path, model, has_weights);
+    if (has_weights) *has_weights = false;
+    return tsr_model_create_reference(28, 28, 1, 10, model);
+}
+
+int command_open_trained(const command *self, const char *path, tsr_model **model)
+{
+    bool has_weights;
+    tsr_status status = tsr_model_open(path, model, &has_weights);
+    if (status) return command_fail(self, status);
+    if (has_weights) return DONE;
+    command_complain(self, "%s describes a network but holds no weights; give the .h5 file that training wrote", path);
+    tsr_model_free(*model);
+    *model = NULL;
+    return FAILED;
+}
+
+json_t *command_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *command_device_json(const tsr_device_info *info)
+{
+    return json_pack("{s:s, s:s, s:s}", "platform", info->platform, "name", info->name, "type",
+                     tsr_device_type_text(info->type));
+}
+
+int command_print_json(const command *self, json_t *json)
+{
+    int code = DONE;
+    if (!json || json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0 || putchar('\n') == EOF) {
+        command_complain(self, "cannot write the JSON output");
+        code = FAILED;
+    }
+    json_decref(json);
+    return code;
+}
+
+double command_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}

@@ -1,0 +1,12 @@
+/* The table of kernels by time. */
+#ifndef TESSERA_TOOLS_PROFILE_H
+#define TESSERA_TOOLS_PROFILE_H
+
+#include "command.h"
+
+/* Prints the device's profile on stdout: kernel, launches, time, time a launch, share. */
+tsr_status profile_print(tsr_device *device);
+/* The same as JSON: an array; NULL after a failure. */
+json_t *profile_json(tsr_device *device);
+
+#endif

@@ -1,0 +1,24 @@
+/* tessera summary: Keras's model.summary(). */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int run(const command *self, int count, char **arguments)
+{
+    command_operands operands;
+    tsr_model *model = NULL;
+    char *text = NULL;
+    int code = DONE;
+    if (!command_read(self, NULL, 0, 0, 1, count, arguments, &operands, &code)) return code;
+    tsr_status status = command_open_model(operands.count ? operands.at[0] : NULL, &model, NULL);
+    if (!status) status = tsr_model_summary(model, &text);
+    code = status ? command_fail(self, status) : DONE;
+    if (text) fputs(text, stdout);
+    free(text);
+    tsr_model_free(model);
+    return code;
+}
+
+const command command_summary = {"summary", "[MODEL]",
+                                 "Print a model's layers (without MODEL: the reference network's)", run};
