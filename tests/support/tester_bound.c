@@ -83,6 +83,8 @@ static double terms(const tsr_primitive *p)
         return d->units;
     case TSR_KIND_DENSE_GRAD_WEIGHTS:
         return d->rows;
+    case TSR_KIND_SUM_PARTIALS:
+        return p->as.partials.partials;
     case TSR_KIND_POOL2D:
         return p->as.pool2d.mode == TSR_POOL_AVERAGE ? (double)p->as.pool2d.pool_height * p->as.pool2d.pool_width : 0;
     case TSR_KIND_POOL2D_GRAD:
