@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #define MAX_PARAMETERS 16
-#define MAX_LEVELS     16
+#define MAX_LEVELS     32
 
 typedef bool pair_table[MAX_PARAMETERS][MAX_LEVELS][MAX_PARAMETERS][MAX_LEVELS];
 

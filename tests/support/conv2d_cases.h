@@ -1,0 +1,30 @@
+/* The convolutions that the tests of all their implementations go through. */
+#ifndef TSR_TESTS_CONV2D_CASES_H
+#define TSR_TESTS_CONV2D_CASES_H
+
+#include "support/tester.h"
+
+#define TEST_MAX_CONV2D_CASES 160
+
+typedef struct test_conv2d_case {
+    tsr_conv2d_descriptor conv2d;
+    tsr_pool2d_descriptor pool; /* of the convolution's result; a max pool */
+    tsr_activation function;
+    test_fill fill; /* integers, random, sparse */
+} test_conv2d_case;
+
+/* What differs from test to test; the rest is fixed: kernels 1x1, 3x3, 5x5, 11x11, 1x2, 7x1, 3x5; strides 1, 2, 4,
+ * (2,3); both paddings; batches 1, 2, 3, 53, 64; pools 2x2, 2x3, 3x3, 3x3 with stride 2; with and without bias. */
+typedef struct test_conv2d_axes {
+    int32_t tile;     /* channels and filters are 1, tile - 1, tile, tile + 1 */
+    int32_t image[2]; /* an extent that is larger than a tile of pixels */
+    bool overlapping; /* whether pools may overlap: otherwise 3x3 has stride 3, or (4,3) */
+    int programs;     /* at most so many combinations of kernel and stride, each with every value: 7 to 28 */
+    int activations;  /* of linear, relu, tanh, elu: the first so many */
+} test_conv2d_axes;
+
+/* Cases that cover every pair of values of two axes. An image grows to hold the kernel and the pool's window; where a
+ * case would take long its image is a small one instead. Returns their number. */
+int test_conv2d_cases(const test_conv2d_axes *axes, test_conv2d_case *cases);
+
+#endif
