@@ -285,7 +285,7 @@ static void tell_what_is_kept(const train_session *session)
     if (best)
         fprintf(stderr, "The best model so far, of epoch %d (val_loss %.4f), is in %s\n", (int)best->epoch,
                 best->validation.loss, session->settings.output);
-    else
+    else if (interrupted)
         fprintf(stderr, "No epoch was finished, so no model was written\n");
 }
 

@@ -40,33 +40,74 @@ static void read_text(const char *path, char *text, size_t size)
     fclose(file);
 }
 
-void test_execute(const char *const *arguments, const char *const *environment, test_process *process)
+static int open_output(const char *name)
 {
-    char out[256], err[256];
-    int state;
-    snprintf(out, sizeof out, "%s", test_path("child.out"));
-    snprintf(err, sizeof err, "%s", test_path("child.err"));
-    int out_file = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    int err_file = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int file = open(test_path(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ck_assert(file >= 0);
+    return file;
+}
+
+/* A new terminal: our end in *ours, the child's is returned. */
+static int open_terminal(int *ours)
+{
+    *ours = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert(*ours >= 0 && grantpt(*ours) == 0 && unlockpt(*ours) == 0);
+    int theirs = open(ptsname(*ours), O_RDWR | O_NOCTTY);
+    ck_assert(theirs >= 0);
+    return theirs;
+}
+
+void test_start(const char *const *arguments, const char *const *environment, bool terminal, test_process *process)
+{
+    process->terminal = -1;
+    int out = terminal ? open_terminal(&process->terminal) : open_output("child.out");
+    int err = open_output("child.err");
     char **child_environment = make_environment(environment);
-    ck_assert(out_file >= 0 && err_file >= 0);
-    pid_t child = fork();
-    ck_assert(child >= 0);
-    if (child == 0) {
-        int nothing = open("/dev/null", O_RDONLY);
-        dup2(nothing, 0);
-        dup2(out_file, 1);
-        dup2(err_file, 2);
+    process->child = fork();
+    ck_assert(process->child >= 0);
+    if (process->child == 0) {
+        dup2(open("/dev/null", O_RDONLY), 0);
+        dup2(out, 1);
+        dup2(err, 2);
+        if (process->terminal >= 0) close(process->terminal);
         execve(arguments[0], (char *const *)arguments, child_environment);
         _exit(127);
     }
     free(child_environment);
-    close(out_file);
-    close(err_file);
-    ck_assert(waitpid(child, &state, 0) == child);
+    close(out);
+    close(err);
+}
+
+/* What the child writes to its terminal, until it has closed it. */
+static void read_terminal(test_process *process)
+{
+    size_t length = 0;
+    char rest[4096];
+    for (;;) {
+        bool full = length == sizeof process->out - 1;
+        ssize_t got = read(process->terminal, full ? rest : process->out + length,
+                           full ? sizeof rest : sizeof process->out - 1 - length);
+        if (got <= 0) break; /* EIO once the other end is closed */
+        if (!full) length += (size_t)got;
+    }
+    process->out[length] = '\0';
+    close(process->terminal);
+}
+
+void test_finish(test_process *process)
+{
+    int state;
+    if (process->terminal >= 0) read_terminal(process);
+    ck_assert(waitpid(process->child, &state, 0) == process->child);
     process->code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
-    read_text(out, process->out, sizeof process->out);
-    read_text(err, process->err, sizeof process->err);
+    if (process->terminal < 0) read_text(test_path("child.out"), process->out, sizeof process->out);
+    read_text(test_path("child.err"), process->err, sizeof process->err);
+}
+
+void test_execute(const char *const *arguments, const char *const *environment, test_process *process)
+{
+    test_start(arguments, environment, false, process);
+    test_finish(process);
 }
 
 void test_execute_self(const char *argument, const char *const *environment, test_process *process)

@@ -2,15 +2,25 @@
 #ifndef TSR_TESTS_PROCESS_H
 #define TSR_TESTS_PROCESS_H
 
-/* What became of a process. The texts are cut at their size. */
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A process and what became of it. The texts are cut at their size. */
 typedef struct test_process {
-    int code; /* exit code, or 128 + the signal that ended it */
-    char out[32768], err[32768];
+    pid_t child;
+    int terminal; /* our end of its terminal, or -1 */
+    int code;     /* exit code, or 128 + the signal that ended it */
+    char out[65536], err[16384];
 } test_process;
 
 /* Runs `arguments` (NULL-ended; the first is the program's path) and waits for the end. `environment` (NULL-ended, or
- * NULL) is put into this process's environment for the child: "NAME=VALUE" sets, "NAME" alone removes. */
+ * NULL) is put into this process's environment for the child: "NAME=VALUE" sets, "NAME" alone removes. One process at a
+ * time. */
 void test_execute(const char *const *arguments, const char *const *environment, test_process *process);
+
+/* The same in two parts. With `terminal` standard output is one. */
+void test_start(const char *const *arguments, const char *const *environment, bool terminal, test_process *process);
+void test_finish(test_process *process);
 
 /* Runs this test program again with one argument, which its main() hands to a function. */
 void test_execute_self(const char *argument, const char *const *environment, test_process *process);
