@@ -1,0 +1,95 @@
+/* Other forms of filters, against their formulas. */
+#include "support/tester.h"
+
+#include "device/device.h"
+
+#include <math.h>
+
+enum { LARGEST = 7 * 33 * 67 * 16 };
+
+static const tsr_conv2d_descriptor shapes[] = {
+    {.channels = 1, .filters = 1, .kernel_height = 3, .kernel_width = 3},
+    {.channels = 3, .filters = 5, .kernel_height = 3, .kernel_width = 3},
+    {.channels = 32, .filters = 64, .kernel_height = 3, .kernel_width = 3},
+    {.channels = 33, .filters = 67, .kernel_height = 3, .kernel_width = 3},
+    {.channels = 17, .filters = 16, .kernel_height = 1, .kernel_width = 1},
+    {.channels = 4, .filters = 31, .kernel_height = 7, .kernel_width = 1},
+    {.channels = 5, .filters = 2, .kernel_height = 3, .kernel_width = 5},
+};
+
+static float w[LARGEST], form[LARGEST + 64];
+
+static size_t filter_count(const tsr_conv2d_descriptor *d)
+{
+    return (size_t)d->kernel_height * (size_t)d->kernel_width * (size_t)d->channels * (size_t)d->filters;
+}
+
+/* Makes the form on the device; what lies behind it must stay as it is. */
+static void make_form(tsr_form which, const tsr_conv2d_descriptor *d, uint32_t width)
+{
+    tsr_device *device = test_device();
+    tsr_target target = {.device = device, .vector_width = width};
+    size_t count = filter_count(d), bytes = tsr_form_bytes(which, d), guarded = bytes + 64 * sizeof(float);
+    ck_assert_uint_le(guarded, sizeof form);
+    for (size_t i = 0; i < count; i++) w[i] = (float)((i * 2654435761u >> 7) % 1999) / 1000 - 1;
+    cl_mem weights, output;
+    check_ok(tsr_buffer_create(device, CL_MEM_READ_ONLY, count * sizeof *w, "filters", &weights));
+    check_ok(tsr_buffer_create(device, CL_MEM_READ_WRITE, guarded, "their form", &output));
+    check_ok(tsr_buffer_write(device, weights, 0, w, count * sizeof *w));
+    check_ok(tsr_buffer_fill(device, output, 0, 0xA5, guarded));
+    tsr_launch launch;
+    check_ok(tsr_form_prepare(&target, which, d, weights, output, &launch));
+    check_ok(tsr_enqueue_kernel(device, launch.kernel, launch.name, launch.dimensions, launch.global,
+                                launch.local[0] ? launch.local : NULL));
+    check_ok(tsr_buffer_read(device, output, 0, form, guarded));
+    const unsigned char *after = (const unsigned char *)form + bytes;
+    for (size_t i = 0; i < 64 * sizeof(float); i++) ck_assert_msg(after[i] == 0xA5, "byte %zu was overwritten", i);
+    clReleaseKernel(launch.kernel);
+    clReleaseMemObject(weights);
+    clReleaseMemObject(output);
+}
+
+START_TEST(transposed)
+{
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (uint32_t width = 1; width <= 16; width *= 4) {
+            const tsr_conv2d_descriptor *d = &shapes[s];
+            ck_assert_uint_eq(tsr_form_bytes(TSR_FORM_TRANSPOSED, d), filter_count(d) * sizeof(float));
+            make_form(TSR_FORM_TRANSPOSED, d, width);
+            size_t filters = (size_t)d->filters, inner = filter_count(d) / filters; /* taps and channels */
+            for (size_t f = 0; f < filters; f++)
+                for (size_t i = 0; i < inner; i++) ck_assert_float_eq(form[f * inner + i], w[i * filters + f]);
+        }
+}
+END_TEST
+
+START_TEST(winograd)
+{
+    static const double g[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+    for (size_t s = 0; s < 4; s++)
+        for (uint32_t width = 1; width <= 16; width *= 4) {
+            const tsr_conv2d_descriptor *d = &shapes[s];
+            size_t pairs = (size_t)d->channels * (size_t)d->filters;
+            ck_assert_uint_eq(tsr_form_bytes(TSR_FORM_WINOGRAD, d), 16 * pairs * sizeof(float));
+            make_form(TSR_FORM_WINOGRAD, d, width);
+            for (size_t e = 0; e < 16 * pairs; e++) {
+                size_t i = e / pairs / 4, j = e / pairs % 4;
+                double u = 0;
+                for (size_t p = 0; p < 3; p++)
+                    for (size_t q = 0; q < 3; q++) u += g[i][p] * g[j][q] * (double)w[(3 * p + q) * pairs + e % pairs];
+                ck_assert_double_eq_tol(form[e], u, 4e-7);
+            }
+        }
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_test(tests, transposed);
+    tcase_add_test(tests, winograd);
+}
+
+int main(void)
+{
+    return test_run("form", add_tests);
+}
