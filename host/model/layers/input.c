@@ -16,8 +16,10 @@ static void lower(const tsr_layer *layer, tsr_lowering *lowering)
 }
 
 static const tsr_field fields[] = {
-    {.name = "batch_shape", .type = TSR_FIELD_SHAPE, .offset = offsetof(tsr_input_config, height)},
-    {.name = "sparse", .type = TSR_FIELD_CONSTANT, .text = "false"},
+    /* Keras 2's key, which Keras 3 reads as well; Keras 3's own. */
+    {.name = "batch_input_shape", .type = TSR_FIELD_SHAPE, .offset = offsetof(tsr_input_config, height)},
+    {.name = "batch_shape", .type = TSR_FIELD_SHAPE, .offset = offsetof(tsr_input_config, height), .unwritten = true},
+    {.name = "sparse", .type = TSR_FIELD_CONSTANT, .text = "false", .unwritten = true},
     {.name = "ragged", .type = TSR_FIELD_CONSTANT, .text = "false", .unwritten = true},
     {.name = "optional", .type = TSR_FIELD_CONSTANT, .text = "false", .unwritten = true},
 };
