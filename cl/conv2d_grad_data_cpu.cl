@@ -1,0 +1,152 @@
+/* The gradient of a convolution with respect to its input, on CPU-class devices; the gradients of an activation and of
+ * a max pool behind it are computed on the way.
+ *
+ *   dx[n, i*sh - top + p, j*sw - left + q, c] += g[n,i,j,f] * w[p,q,c,f]
+ *
+ * Index space: (image, stripe of dx's rows), work-groups of one. Filters: [filters][kernel_height][kernel_width]
+ * [channels]. Each work-item adds into an image of its own that has a border for what falls outside, and copies the
+ * inside out at the end.
+ *
+ * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
+ * has. Winners differ from filter to filter, so each window's filters are first sorted by the cell that they won, zeros
+ * left out. A list is then run down without a branch: one number broadcast, one filter's kernel row read, the row's
+ * sums for all input channels held in registers; they are added into the image once a list. Taking one kernel row for a
+ * whole chunk of windows before the next keeps the filters' rows in the first-level cache.
+ *
+ * Macros: those of conv2d_gradient.cl
+ *         CHUNK  windows whose lists are held at a time */
+#include "conv2d_gradient.cl"
+
+/* Fills `gradient` with the window's gradients, and list[k * FILTERS ...] with the count[k] filters whose winner is
+ * cell k and whose gradient is not zero (not-a-number is kept). */
+static inline void sort_window(const __global float *restrict dy, const __global float *restrict y,
+                               const __global uchar *restrict winner, float *restrict gradient, ushort *restrict list,
+                               ushort *restrict count)
+{
+#if FILTERS >= VW
+    for (int v = 0; v < FILTERS; v += VW) {
+        int f = min(v, FILTERS - VW);
+        vec g = vec_load(dy + f);
+#if ACTIVATED
+        g = activation_gradient_vec(g, vec_load(y + f));
+#endif
+        vec_store(g, gradient + f);
+    }
+#else
+    for (int f = 0; f < FILTERS; f++) {
+        gradient[f] = dy[f];
+#if ACTIVATED
+        gradient[f] = activation_gradient(dy[f], y[f]);
+#endif
+    }
+#endif
+#if CELLS <= 4 || (CELLS <= 8 && FILTERS < 256)
+    /* All counts in one register, so that an entry does not wait for the memory that the last one went to. */
+    const int bits = CELLS <= 4 ? 16 : 8;
+    ulong counts = 0;
+    for (int f = 0; f < FILTERS; f++) {
+        int k = POOLED ? winner[f] : 0;
+        list[k * FILTERS + (int)((counts >> (k * bits)) & ((1 << bits) - 1))] = f;
+        counts += (ulong)(gradient[f] != 0.0f) << (k * bits);
+    }
+    for (int k = 0; k < CELLS; k++) count[k] = (counts >> (k * bits)) & ((1 << bits) - 1);
+#else
+    for (int k = 0; k < CELLS; k++) count[k] = 0;
+    for (int f = 0; f < FILTERS; f++) {
+        int k = winner[f];
+        list[k * FILTERS + count[k]] = f;
+        count[k] += gradient[f] != 0.0f;
+    }
+#endif
+}
+
+/* Adds the listed filters' kernel rows, weighted by their gradients, into the image. */
+static inline void scatter(const ushort *restrict list, int count, const float *restrict gradient,
+                           const __global float *restrict filters, int stretch, __global float *restrict image,
+                           int image_row)
+{
+    vec sum[ROWS][VECTORS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) sum[r][j] = 0.0f;
+    for (int i = 0; i < count; i++) {
+        int f = list[i];
+        float g = gradient[f];
+        const __global float *w = filters + f * TAPS;
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++) sum[r][j] += g * vec_load(w + r * RUN + OFFSET(j));
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) {
+            __global float *p = image + r * image_row + OFFSET(j);
+            vec s = sum[r][j];
+#if STRETCHES * VECTORS * VW != RUN
+            /* What reaches back was added by the vector before. */
+            int twice = max(stretch * STRETCH - START(stretch), j * VW) - OFFSET(j);
+            s = select(s, (vec)(0.0f), (ivec)(twice) > VEC_INDEX);
+#endif
+            vec_store(vec_load(p) + s, p);
+        }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
+conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *restrict y,
+                     const __global uchar *restrict winner, int dy_origin, int dy_image, int dy_row, int y_origin,
+                     int y_image, int y_row, int rows, int columns, int pool_top, int pool_left,
+                     const __global float *restrict filters, __global float *restrict images,
+                     __global float *restrict dx, int dx_origin, int dx_image, int dx_row, int height, int width,
+                     int top, int left, int padded_rows, int padded_columns, int stripe_rows)
+{
+    int n = get_global_id(0), stripe = get_global_id(1);
+    int image_row = padded_columns * CHANNELS;
+    /* The stripe's rows, those of the image that its windows touch, and the windows; rows counted with the border. */
+    int begin = top + stripe * stripe_rows, end = min(begin + stripe_rows, top + height);
+    int first = max(begin - (KERNEL_HEIGHT - 1), 0), last = min(end + KERNEL_HEIGHT - 1, padded_rows);
+    int window = 0, window_end = rows;
+    while (window < rows &&
+           (window * POOL_STRIDE_HEIGHT - pool_top + POOL_HEIGHT - 1) * STRIDE_HEIGHT + KERNEL_HEIGHT <= begin)
+        window++;
+    while (window_end > window && ((window_end - 1) * POOL_STRIDE_HEIGHT - pool_top) * STRIDE_HEIGHT >= end)
+        window_end--;
+
+    __global float *image =
+        images + ((long)n * get_global_size(1) + stripe) * (stripe_rows + 2 * (KERNEL_HEIGHT - 1)) * image_row;
+    for (int e = 0; e < (last - first) * image_row; e++) image[e] = 0.0f;
+
+    float gradient[CHUNK][FILTERS];
+    ushort list[CHUNK][CELLS * FILTERS], count[CHUNK][CELLS];
+    int row[CHUNK], column[CHUNK];
+    for (int t0 = window * columns; t0 < window_end * columns; t0 += CHUNK) {
+        int windows = min(CHUNK, window_end * columns - t0);
+        for (int t = 0; t < windows; t++) {
+            int i = (t0 + t) / columns, j = (t0 + t) % columns;
+            row[t] = (i * POOL_STRIDE_HEIGHT - pool_top) * STRIDE_HEIGHT;
+            column[t] = (j * POOL_STRIDE_WIDTH - pool_left) * STRIDE_WIDTH;
+            sort_window(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS,
+                        y + y_origin + n * y_image + i * y_row + j * FILTERS,
+                        winner + ((n * rows + i) * columns + j) * FILTERS, gradient[t], list[t], count[t]);
+        }
+        for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
+            for (int stretch = 0; stretch < STRETCHES; stretch++)
+                for (int t = 0; t < windows; t++)
+                    for (int k = 0; k < CELLS; k++) {
+                        int r = row[t] + k / POOL_WIDTH * STRIDE_HEIGHT;
+                        int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
+                        if (count[t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
+                        scatter(list[t] + k * FILTERS, count[t][k], gradient[t], filters + p * RUN + START(stretch),
+                                stretch, image + (r + p - first) * image_row + c * CHANNELS + START(stretch),
+                                image_row);
+                    }
+    }
+
+    for (int r = begin; r < end; r++) {
+        const __global float *from = image + (r - first) * image_row + left * CHANNELS;
+        __global float *to = dx + dx_origin + n * dx_image + (r - top) * dx_row;
+        for (int e = 0; e < width * CHANNELS; e++) to[e] = from[e];
+    }
+}

@@ -1,0 +1,168 @@
+/* The gradient of a convolution with respect to its filters and bias, on CPU-class devices; the gradients of an
+ * activation and of a max pool behind it are computed on the way.
+ *
+ *   dw[p,q,c,f] = sum over (n,i,j) of x[n, i*sh - top + p, j*sw - left + q, c] * g[n,i,j,f]
+ *   db[f]       = sum over (n,i,j) of g[n,i,j,f]
+ *
+ * Index space: (block of BLOCK filters, partition of the batch), work-groups of one; each partition yields a partial
+ * sum of dw and db in the parameters' own layout.
+ *
+ * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
+ * has. So for each filter the windows with a gradient are first listed, as (place in the image, gradient). A list is
+ * then run down without a branch: one number broadcast, one patch of the image read, the filter's sums held in
+ * registers. They rest between lists in an array of [filter][tap][channel], which is transposed once at the end.
+ *
+ * x must have a border of zeros as wide as the padding; conv2d_grad_weights_pad (index space: images) makes a copy that
+ * has, from x or from the data set that x is gathered from.
+ *
+ * Macros: those of conv2d_gradient.cl
+ *         WEIGHTS   1: dw is wanted
+ *         BIAS      1: db is wanted
+ *         GATHERED  1: x is gathered from a data set */
+#include "conv2d_gradient.cl"
+
+#define BLOCK 8
+#define CHUNK 64 /* windows whose lists are held at a time */
+
+/* Where the sums of a run lie: each stretch apart, as one that reaches back must not add to the other's sums. */
+#define RUN_SUMS  (STRETCHES * STRETCH)
+#define SUM_OF(e) ((e) < (STRETCHES - 1) * STRETCH ? (e) : (e) + RUN_SUMS - RUN)
+
+__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
+conv2d_grad_weights_pad(const __global X_TYPE *restrict x, const __global int *restrict order,
+                        const __global int *restrict clock, int x_origin, int x_image, int x_row, float scale,
+                        __global float *restrict padded, int height, int width, int top, int left, int padded_rows,
+                        int padded_columns)
+{
+    int n = get_global_id(0);
+#if GATHERED
+    long sample = order[clock[1] + n];
+#else
+    long sample = n;
+#endif
+    pad_image(x + x_origin + sample * x_image, x_row, scale, padded + (long)n * padded_rows * padded_columns * CHANNELS,
+              height, width, top, left, padded_rows, padded_columns);
+}
+
+/* BLOCK floats at p, of which `present` are there; zeros for the others. */
+static inline float8 load_block(const __global float *restrict p, int present)
+{
+    if (present >= BLOCK) return vload8(0, p);
+    float lanes[BLOCK];
+    for (int b = 0; b < BLOCK; b++) lanes[b] = b < present ? p[b] : 0.0f;
+    return vload8(0, lanes);
+}
+
+static inline int8 load_winners(const __global uchar *restrict p, int present)
+{
+    if (present >= BLOCK) return convert_int8(vload8(0, p));
+    int lanes[BLOCK];
+    for (int b = 0; b < BLOCK; b++) lanes[b] = b < present ? p[b] : 0;
+    return vload8(0, lanes);
+}
+
+static inline void store_block(float8 v, __global float *restrict p, int present)
+{
+    if (present >= BLOCK) {
+        vstore8(v, 0, p);
+        return;
+    }
+    float lanes[BLOCK];
+    vstore8(v, 0, lanes);
+    for (int b = 0; b < present; b++) p[b] = lanes[b];
+}
+
+/* Adds the listed patches of the image, weighted by their gradients, to a filter's sums. */
+static inline void add_patches(const int *restrict place, const float *restrict gradient, int count,
+                               const __global float *restrict x, int x_row, __global float *restrict sums)
+{
+    vec sum[ROWS][VECTORS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) sum[r][j] = vec_load(sums + r * RUN_SUMS + OFFSET(j));
+    for (int i = 0; i < count; i++) {
+        const __global float *p = x + place[i];
+        float g = gradient[i];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++) sum[r][j] += g * vec_load(p + r * x_row + OFFSET(j));
+    }
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) vec_store(sum[r][j], sums + r * RUN_SUMS + OFFSET(j));
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
+conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float *restrict y,
+                        const __global uchar *restrict winner, int dy_origin, int dy_image, int dy_row, int y_origin,
+                        int y_image, int y_row, int rows, int columns, int pool_top, int pool_left,
+                        const __global float *restrict x, int x_origin, int x_image, int x_row,
+                        __global float *restrict all_sums, int sums_origin,
+#if WEIGHTS
+                        __global float *restrict dw, int dw_stride,
+#endif
+#if BIAS
+                        __global float *restrict db, int db_stride,
+#endif
+                        int batch)
+{
+    int f0 = get_global_id(0) * BLOCK, partition = get_global_id(1), partitions = get_global_size(1);
+    int present = min(BLOCK, FILTERS - f0);
+    __global float *sums =
+        all_sums + sums_origin + ((long)partition * get_global_size(0) * BLOCK + f0) * (KERNEL_HEIGHT * RUN_SUMS);
+    for (int e = 0; e < BLOCK * KERNEL_HEIGHT * RUN_SUMS; e++) sums[e] = 0.0f;
+    float8 bias = 0.0f;
+    float gradient[BLOCK][CHUNK];
+    int place[BLOCK][CHUNK];
+    int batch_end = (partition + 1) * batch / partitions;
+    for (int n = partition * batch / partitions; n < batch_end; n++) {
+        const __global float *image = x + x_origin + n * x_image;
+        for (int t0 = 0; t0 < rows * columns; t0 += CHUNK) {
+            int windows = min(CHUNK, rows * columns - t0);
+            int count[BLOCK];
+#pragma unroll
+            for (int b = 0; b < BLOCK; b++) count[b] = 0;
+            for (int t = 0; t < windows; t++) {
+                int i = (t0 + t) / columns, j = (t0 + t) % columns;
+                float8 g = load_block(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS + f0, present);
+#if ACTIVATED
+                g = GRADIENT(float8, g, load_block(y + y_origin + n * y_image + i * y_row + j * FILTERS + f0, present));
+#endif
+                bias += g;
+                int8 k = 0;
+#if POOLED
+                k = load_winners(winner + ((n * rows + i) * columns + j) * FILTERS + f0, present);
+#endif
+                int8 at = (i * POOL_STRIDE_HEIGHT - pool_top + k / POOL_WIDTH) * (STRIDE_HEIGHT * x_row) +
+                          (j * POOL_STRIDE_WIDTH - pool_left + k % POOL_WIDTH) * (STRIDE_WIDTH * CHANNELS);
+                /* An entry that is zero is overwritten by the next one; not-a-number is kept. */
+#define ENTER(b)                                                                                                       \
+    place[b][count[b]] = at.s##b;                                                                                      \
+    gradient[b][count[b]] = g.s##b;                                                                                    \
+    count[b] += g.s##b != 0.0f;
+                ENTER(0) ENTER(1) ENTER(2) ENTER(3) ENTER(4) ENTER(5) ENTER(6) ENTER(7)
+            }
+            for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
+                for (int stretch = 0; stretch < STRETCHES; stretch++)
+                    for (int b = 0; b < present; b++)
+                        add_patches(place[b], gradient[b], count[b], image + p * x_row + START(stretch), x_row,
+                                    sums + (b * KERNEL_HEIGHT + p) * RUN_SUMS + stretch * STRETCH);
+        }
+    }
+#if WEIGHTS
+    dw += (long)partition * dw_stride + f0;
+    for (int p = 0; p < KERNEL_HEIGHT; p++)
+        for (int e = 0; e < RUN; e++) {
+            const __global float *s = sums + p * RUN_SUMS + SUM_OF(e);
+#define SUM(b) s[b * KERNEL_HEIGHT * RUN_SUMS]
+            store_block((float8)(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5), SUM(6), SUM(7)),
+                        dw + (p * RUN + e) * FILTERS, present);
+        }
+#endif
+#if BIAS
+    store_block(bias, db + (long)partition * db_stride + f0, present);
+#endif
+}

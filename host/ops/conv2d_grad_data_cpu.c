@@ -1,0 +1,91 @@
+/* conv2d_grad_data, pool2d_grad?, activation_grad? on CPU-class devices. */
+#include "ops/conv2d_gradient.h"
+
+#include <stdio.h>
+
+static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    (void)claimed;
+    return tsr_conv2d_gradient_match(graph, primitive, span);
+}
+
+/* Rows of dx that one work-item computes: all of an image, or stripes of it where there are few images, but not so thin
+ * that the windows that two of them share become many. */
+static int32_t stripe_rows(const tsr_conv2d_gradient *g)
+{
+    const int32_t enough = 16;
+    int32_t wanted = (enough + g->conv2d->batch - 1) / g->conv2d->batch;
+    int32_t rows = (g->conv2d->height + wanted - 1) / wanted, least = 2 * g->conv2d->kernel_height;
+    if (rows < least) rows = least;
+    return rows < g->conv2d->height ? rows : g->conv2d->height;
+}
+
+static int32_t stripe_count(const tsr_conv2d_gradient *g)
+{
+    return (g->conv2d->height + stripe_rows(g) - 1) / stripe_rows(g);
+}
+
+static size_t list_bytes(const tsr_conv2d_gradient *g)
+{
+    size_t cells = g->pool ? (size_t)g->pool->pool_height * (size_t)g->pool->pool_width : 1;
+    return cells * (size_t)g->conv2d->filters * sizeof(cl_ushort);
+}
+
+/* Windows whose lists are held at a time: enough that a filter's row is used again before the caches lose it. */
+static int chunk(const tsr_conv2d_gradient *g)
+{
+    size_t by_lists = 65536 / list_bytes(g), by_gradients = 16384 / ((size_t)g->conv2d->filters * sizeof(cl_float));
+    size_t windows = by_lists < by_gradients ? by_lists : by_gradients;
+    return windows > 64 ? 64 : windows < 1 ? 1 : (int)windows;
+}
+
+static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
+    const size_t most = 262144;
+    if (list_bytes(&g) > most)
+        return tsr_refuse(needs, "lists of %d filters for each cell of the pool take more than %zu bytes",
+                          g.conv2d->filters, most);
+    tsr_conv2d_gradient_needs(&g, needs);
+    tsr_needs_strided(needs, g.primitive->outputs[0], 0, 0, 0, 0);
+    tsr_needs_prepared(needs, g.primitive->inputs[1], TSR_FORM_TRANSPOSED, g.conv2d);
+    size_t rows = (size_t)stripe_rows(&g) + 2 * (size_t)(g.conv2d->kernel_height - 1);
+    needs->workspace = (size_t)g.conv2d->batch * (size_t)stripe_count(&g) * rows * (size_t)g.padded_columns *
+                       (size_t)g.conv2d->channels * sizeof(cl_float);
+    return true;
+}
+
+static tsr_status prepare(tsr_step *step)
+{
+    tsr_status status = TSR_OK;
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
+    tsr_conv2d_gradient_block block = tsr_conv2d_gradient_block_of(&g, step->target);
+    char options[TSR_CONV2D_GRADIENT_OPTIONS];
+    int length = tsr_conv2d_gradient_options(&g, block.vector, options);
+    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d", block.rows,
+             block.vectors, chunk(&g));
+
+    const tsr_conv2d_descriptor *c = g.conv2d;
+    int dx = g.primitive->outputs[0];
+    tsr_launch *launch = tsr_step_launch(step, "conv2d_grad_data_cpu.cl", options, "conv2d_grad_data_cpu", &status);
+    tsr_conv2d_gradient_arguments(step, launch, &g, &status);
+    tsr_launch_prepared(step, launch, 0, &status);
+    tsr_launch_workspace(step, launch, &status);
+    tsr_launch_value(step, launch, dx, &status);
+    tsr_conv2d_gradient_set_layout(launch, tsr_conv2d_gradient_layout(step, dx, c->height, c->width, c->channels),
+                                   &status);
+    const int32_t rest[] = {c->height, c->width, g.top, g.left, g.padded_rows, g.padded_columns, stripe_rows(&g)};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) tsr_launch_int(launch, rest[i], &status);
+    tsr_launch_over(step, launch, 2, (size_t[]){(size_t)c->batch, (size_t)stripe_count(&g)}, (size_t[]){1, 1}, false,
+                    &status);
+    return status;
+}
+
+const tsr_implementation tsr_implementation_conv2d_grad_data_cpu = {
+    .name = "conv2d_grad_data_cpu",
+    .anchor = TSR_KIND_CONV2D_GRAD_DATA,
+    .match = match,
+    .supports = supports,
+    .prepare = prepare,
+};

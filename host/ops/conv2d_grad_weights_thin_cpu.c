@@ -1,0 +1,134 @@
+/* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? on CPU-class devices, for images of few channels. */
+#include "ops/conv2d_gradient.h"
+
+#include <stdio.h>
+
+static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    (void)claimed;
+    return tsr_conv2d_gradient_match(graph, primitive, span);
+}
+
+static int32_t partition_count(const tsr_conv2d_gradient *g)
+{
+    const int32_t most = 16;
+    return g->conv2d->batch < most ? g->conv2d->batch : most;
+}
+
+static int32_t vector_width(const tsr_conv2d_gradient *g, const tsr_target *target)
+{
+    int32_t width = (int32_t)tsr_vector_width(target);
+    while (width > g->conv2d->filters) width /= 2;
+    return width;
+}
+
+/* Taps that are summed at a time: rows of the kernel, and numbers of each. Twelve sums fit the sixteen vector registers
+ * of most CPUs; those with vectors of sixteen floats have twice as many. */
+typedef struct taps {
+    int32_t rows, columns;
+} taps;
+
+static taps taps_of(const tsr_conv2d_gradient *g, int32_t vector)
+{
+    int32_t most = vector == 16 ? 24 : 12, run = g->conv2d->kernel_width * g->conv2d->channels;
+    int32_t parts = (run + most - 1) / most;
+    taps t = {.columns = (run + parts - 1) / parts};
+    t.rows = tsr_conv2d_gradient_rows(g, most / t.columns);
+    return t;
+}
+
+static int32_t cell_count(const tsr_conv2d_gradient *g)
+{
+    return g->pool ? g->pool->pool_height * g->pool->pool_width : 1;
+}
+
+/* Vector operations for a window, lanes over filters: a mask for each cell and a multiplication for each tap. */
+static double masked_work(const tsr_conv2d_gradient *g, const tsr_target *target)
+{
+    int32_t vector = vector_width(g, target), vectors = (g->conv2d->filters + vector - 1) / vector;
+    double each = (double)g->conv2d->kernel_height * g->conv2d->kernel_width * g->conv2d->channels;
+    return vectors * (4 + cell_count(g) * (1 + each));
+}
+
+/* And with lists of winners, lanes along kernel rows: an entry for each filter, of which relu leaves about half. */
+static double listed_work(const tsr_conv2d_gradient *g, const tsr_target *target)
+{
+    int32_t vector = (int32_t)tsr_vector_width(target), run = g->conv2d->kernel_width * g->conv2d->channels;
+    while (vector > run) vector /= 2;
+    double live = g->activation && g->activation->function == TSR_RELU ? 0.5 : 1;
+    double row = (run + vector - 1) / vector;
+    return g->conv2d->filters * (5 + live * (2 + g->conv2d->kernel_height * row));
+}
+
+/* Images with a border as wide as what pool windows cover beyond the convolution's output, too. */
+typedef struct border {
+    int32_t top, left, rows, columns;
+} border;
+
+static border border_of(const tsr_conv2d_gradient *g)
+{
+    const tsr_conv2d_descriptor *c = g->conv2d;
+    border b = {.top = g->top + g->pool_top * c->stride_height,
+                .left = g->left + g->pool_left * c->stride_width,
+                .rows = g->padded_rows,
+                .columns = g->padded_columns};
+    if (g->pool) {
+        int32_t last_row = (g->rows - 1) * g->pool->stride_height + g->pool->pool_height - 1;
+        int32_t last_column = (g->columns - 1) * g->pool->stride_width + g->pool->pool_width - 1;
+        b.rows = last_row * c->stride_height + c->kernel_height;
+        b.columns = last_column * c->stride_width + c->kernel_width;
+        if (b.rows < b.top + c->height) b.rows = b.top + c->height;
+        if (b.columns < b.left + c->width) b.columns = b.left + c->width;
+    }
+    return b;
+}
+
+static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
+    if (masked_work(&g, target) > listed_work(&g, target))
+        return tsr_refuse(needs, "with %d channels lists of winners take less work", g.conv2d->channels);
+    tsr_conv2d_gradient_needs(&g, needs);
+    if (!g.gather) tsr_needs_strided(needs, g.primitive->inputs[1], 0, 0, 0, 0);
+    tsr_conv2d_gradient_partials(&g, span, partition_count(&g), needs);
+    border b = border_of(&g);
+    size_t image = (size_t)b.rows * (size_t)b.columns * (size_t)g.conv2d->channels;
+    /* The last sums of a kernel row may read on beyond it, for nothing. */
+    size_t beyond = (size_t)taps_of(&g, vector_width(&g, target)).columns;
+    needs->workspace = ((size_t)g.conv2d->batch * image + beyond) * sizeof(cl_float);
+    return true;
+}
+
+static tsr_status prepare(tsr_step *step)
+{
+    tsr_status status = TSR_OK;
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
+    int32_t vector = vector_width(&g, step->target);
+    taps t = taps_of(&g, vector);
+    char options[TSR_CONV2D_GRADIENT_OPTIONS];
+    int length = tsr_conv2d_gradient_options(&g, vector, options);
+    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D COLUMNS=%d%s%s", t.rows, t.columns,
+             tsr_conv2d_gradient_image_options(&g), tsr_conv2d_gradient_store_options(&g, step->span));
+
+    border b = border_of(&g);
+    tsr_launch *launch =
+        tsr_step_launch(step, "conv2d_grad_weights_thin_cpu.cl", options, "conv2d_grad_weights_thin_cpu", &status);
+    tsr_conv2d_gradient_arguments(step, launch, &g, &status);
+    tsr_conv2d_gradient_images(step, launch, &g, &status);
+    tsr_launch_workspace(step, launch, &status);
+    const int32_t geometry[] = {g.conv2d->height, g.conv2d->width, b.top, b.left, b.rows, b.columns};
+    for (size_t i = 0; i < sizeof geometry / sizeof *geometry; i++) tsr_launch_int(launch, geometry[i], &status);
+    tsr_conv2d_gradient_stores(step, launch, &g, &status);
+    tsr_launch_int(launch, g.conv2d->batch, &status);
+    tsr_launch_over(step, launch, 1, (size_t[]){(size_t)partition_count(&g)}, (size_t[]){1}, false, &status);
+    return status;
+}
+
+const tsr_implementation tsr_implementation_conv2d_grad_weights_thin_cpu = {
+    .name = "conv2d_grad_weights_thin_cpu",
+    .anchor = TSR_KIND_CONV2D_GRAD_WEIGHTS,
+    .match = match,
+    .supports = supports,
+    .prepare = prepare,
+};

@@ -1,0 +1,215 @@
+#include "ops/conv2d_gradient.h"
+
+#include "ops/activation.h"
+
+#include <stdio.h>
+
+static const tsr_primitive *maker(const tsr_graph *graph, int value, tsr_kind kind, int *number)
+{
+    *number = tsr_graph_maker(graph, value);
+    if (*number == TSR_NONE || graph->primitives[*number].kind != kind) return NULL;
+    return &graph->primitives[*number];
+}
+
+/* Whether the winners are bytes. */
+static bool is_listed_pool(const tsr_primitive *p)
+{
+    return p->as.pool2d.mode == TSR_POOL_MAX && p->as.pool2d.pool_height <= 255 && p->as.pool2d.pool_width <= 255 &&
+           p->as.pool2d.pool_height * p->as.pool2d.pool_width <= 255;
+}
+
+bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, tsr_span *span)
+{
+    const tsr_primitive *end = &graph->primitives[primitive];
+    *span = (tsr_span){.graph = graph};
+    bool fits = tsr_span_add(span, primitive);
+    for (int i = 0; i < end->output_count; i++) fits &= tsr_span_store(span, end->outputs[i]);
+
+    int number, dy = end->inputs[0];
+    const tsr_primitive *pool = maker(graph, dy, TSR_KIND_POOL2D_GRAD, &number);
+    if (pool && is_listed_pool(pool)) {
+        fits &= tsr_span_add(span, number);
+        dy = pool->inputs[0];
+    }
+    const tsr_primitive *activation = maker(graph, dy, TSR_KIND_ACTIVATION_GRAD, &number);
+    if (activation && tsr_activation_elementwise(&activation->as.activation)) fits &= tsr_span_add(span, number);
+    if (end->kind == TSR_KIND_CONV2D_GRAD_WEIGHTS && maker(graph, end->inputs[1], TSR_KIND_GATHER, &number))
+        fits &= tsr_span_add(span, number);
+    return fits;
+}
+
+static int32_t larger(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span)
+{
+    const tsr_primitive *end = tsr_span_primitive(span, TSR_KIND_CONV2D_GRAD_DATA);
+    if (!end) end = tsr_span_primitive(span, TSR_KIND_CONV2D_GRAD_WEIGHTS);
+    const tsr_primitive *pool = tsr_span_primitive(span, TSR_KIND_POOL2D_GRAD);
+    const tsr_primitive *activation = tsr_span_primitive(span, TSR_KIND_ACTIVATION_GRAD);
+    const tsr_conv2d_descriptor *c = &end->as.conv2d;
+    tsr_conv2d_gradient g = {.primitive = end,
+                             .conv2d = c,
+                             .gather = tsr_span_primitive(span, TSR_KIND_GATHER),
+                             .dy = end->inputs[0],
+                             .y = TSR_NONE,
+                             .winner = TSR_NONE};
+    g.output_rows = g.rows = tsr_window_output(c->height, c->kernel_height, c->stride_height, c->padding);
+    g.output_columns = g.columns = tsr_window_output(c->width, c->kernel_width, c->stride_width, c->padding);
+    g.top = tsr_window_before(c->height, c->kernel_height, c->stride_height, c->padding);
+    g.left = tsr_window_before(c->width, c->kernel_width, c->stride_width, c->padding);
+    g.padded_rows = larger(g.top + c->height, (g.rows - 1) * c->stride_height + c->kernel_height);
+    g.padded_columns = larger(g.left + c->width, (g.columns - 1) * c->stride_width + c->kernel_width);
+    if (pool) {
+        const tsr_pool2d_descriptor *p = g.pool = &pool->as.pool2d;
+        g.dy = pool->inputs[0];
+        g.winner = pool->inputs[1];
+        g.rows = tsr_window_output(p->height, p->pool_height, p->stride_height, p->padding);
+        g.columns = tsr_window_output(p->width, p->pool_width, p->stride_width, p->padding);
+        g.pool_top = tsr_window_before(p->height, p->pool_height, p->stride_height, p->padding);
+        g.pool_left = tsr_window_before(p->width, p->pool_width, p->stride_width, p->padding);
+    }
+    if (activation) {
+        g.dy = activation->inputs[0];
+        if (activation->as.activation.function != TSR_LINEAR) {
+            g.activation = &activation->as.activation;
+            g.y = activation->inputs[1];
+        }
+    }
+    return g;
+}
+
+void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs)
+{
+    tsr_needs_strided(needs, gradient->dy, 0, 0, 0, 0);
+    if (gradient->y != TSR_NONE && gradient->y != gradient->dy) tsr_needs_strided(needs, gradient->y, 0, 0, 0, 0);
+}
+
+int32_t tsr_conv2d_gradient_rows(const tsr_conv2d_gradient *gradient, int32_t limit)
+{
+    int32_t height = gradient->conv2d->kernel_height, rows = limit < height ? limit : height;
+    while (rows > 1 && height % rows) rows--;
+    return rows > 1 ? rows : 1;
+}
+
+tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient *gradient, const tsr_target *target)
+{
+    /* Some six sums are needed to hide the latency of the additions; more only push data out of the first-level cache.
+     * Sixteen vector registers hold twelve sums, an operand and a factor. */
+    enum { ENOUGH = 6, MOST = 12 };
+    int32_t run = gradient->conv2d->kernel_width * gradient->conv2d->channels;
+    tsr_conv2d_gradient_block b = {.vector = (int32_t)tsr_vector_width(target)};
+    while (b.vector > run) b.vector /= 2;
+    int32_t vectors = (run + b.vector - 1) / b.vector, stretches = (vectors + MOST - 1) / MOST;
+    b.vectors = (vectors + stretches - 1) / stretches;
+    for (int32_t rows = 1; rows * b.vectors <= MOST; rows++) {
+        if (gradient->conv2d->kernel_height % rows) continue;
+        b.rows = rows;
+        if (rows * b.vectors >= ENOUGH) break;
+    }
+    return b;
+}
+
+int tsr_conv2d_gradient_options(const tsr_conv2d_gradient *gradient, int32_t vector, char *options)
+{
+    const tsr_conv2d_descriptor *c = gradient->conv2d;
+    const tsr_pool2d_descriptor *p = gradient->pool;
+    char activation[TSR_ACTIVATION_OPTIONS];
+    tsr_activation_options(gradient->activation, activation);
+    int length = snprintf(options, TSR_CONV2D_GRADIENT_OPTIONS,
+                          "-D VW=%d -D FILTERS=%d -D CHANNELS=%d -D KERNEL_HEIGHT=%d -D KERNEL_WIDTH=%d "
+                          "-D STRIDE_HEIGHT=%d -D STRIDE_WIDTH=%d -D ACTIVATED=%d %s",
+                          vector, c->filters, c->channels, c->kernel_height, c->kernel_width, c->stride_height,
+                          c->stride_width, gradient->activation != NULL, activation);
+    if (p)
+        length += snprintf(options + length, (size_t)(TSR_CONV2D_GRADIENT_OPTIONS - length),
+                           " -D POOL_HEIGHT=%d -D POOL_WIDTH=%d -D POOL_STRIDE_HEIGHT=%d -D POOL_STRIDE_WIDTH=%d",
+                           p->pool_height, p->pool_width, p->stride_height, p->stride_width);
+    return length;
+}
+
+tsr_conv2d_layout tsr_conv2d_gradient_layout(const tsr_step *step, int value, int32_t rows, int32_t columns,
+                                             int32_t channels)
+{
+    const tsr_view *view = tsr_step_view(step, value);
+    if (step->span->graph->values[value].rank == 4)
+        return (tsr_conv2d_layout){.origin = view->origin, .image = view->stride[0], .row = view->stride[1]};
+    return (tsr_conv2d_layout){.image = rows * columns * channels, .row = columns * channels};
+}
+
+void tsr_conv2d_gradient_set_layout(tsr_launch *launch, tsr_conv2d_layout layout, tsr_status *status)
+{
+    tsr_launch_int(launch, layout.origin, status);
+    tsr_launch_int(launch, layout.image, status);
+    tsr_launch_int(launch, layout.row, status);
+}
+
+void tsr_conv2d_gradient_arguments(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
+                                   tsr_status *status)
+{
+    /* Operands that are not there are not read: dy stands in for them. */
+    const tsr_conv2d_gradient *g = gradient;
+    int y = g->y == TSR_NONE ? g->dy : g->y;
+    tsr_launch_value(step, launch, g->dy, status);
+    tsr_launch_value(step, launch, y, status);
+    tsr_launch_value(step, launch, g->winner == TSR_NONE ? g->dy : g->winner, status);
+    tsr_conv2d_gradient_set_layout(
+        launch, tsr_conv2d_gradient_layout(step, g->dy, g->rows, g->columns, g->conv2d->filters), status);
+    tsr_conv2d_gradient_set_layout(launch, tsr_conv2d_gradient_layout(step, y, g->rows, g->columns, g->conv2d->filters),
+                                   status);
+    tsr_launch_int(launch, g->rows, status);
+    tsr_launch_int(launch, g->columns, status);
+    tsr_launch_int(launch, g->pool_top, status);
+    tsr_launch_int(launch, g->pool_left, status);
+}
+
+void tsr_conv2d_gradient_images(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
+                                tsr_status *status)
+{
+    const tsr_conv2d_descriptor *c = gradient->conv2d;
+    const tsr_primitive *gather = gradient->gather;
+    int x = gather ? gather->inputs[0] : gradient->primitive->inputs[1];
+    tsr_conv2d_layout dense = {.image = c->height * c->width * c->channels, .row = c->width * c->channels};
+    tsr_launch_value(step, launch, x, status);
+    tsr_launch_value(step, launch, gather ? gather->inputs[1] : x, status);
+    tsr_launch_value(step, launch, gather ? gather->inputs[2] : x, status);
+    tsr_conv2d_gradient_set_layout(
+        launch, gather ? dense : tsr_conv2d_gradient_layout(step, x, c->height, c->width, c->channels), status);
+    tsr_launch_float(launch, gather ? gather->as.gather.scale : 1.0f, status);
+}
+
+const char *tsr_conv2d_gradient_image_options(const tsr_conv2d_gradient *gradient)
+{
+    if (!gradient->gather) return " -D X_TYPE=float -D SCALED=0 -D GATHERED=0";
+    return gradient->gather->as.gather.source == TSR_U8 ? " -D X_TYPE=uchar -D SCALED=1 -D GATHERED=1"
+                                                        : " -D X_TYPE=float -D SCALED=1 -D GATHERED=1";
+}
+
+void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, const tsr_span *span, int32_t partitions,
+                                  tsr_needs *needs)
+{
+    const tsr_primitive *p = gradient->primitive;
+    for (int i = 0; i < p->output_count; i++)
+        if (tsr_span_stores(span, p->outputs[i])) tsr_needs_partials(needs, p->outputs[i], partitions);
+}
+
+const char *tsr_conv2d_gradient_store_options(const tsr_conv2d_gradient *gradient, const tsr_span *span)
+{
+    const tsr_primitive *p = gradient->primitive;
+    bool bias = p->output_count > 1 && tsr_span_stores(span, p->outputs[1]);
+    if (!tsr_span_stores(span, p->outputs[0])) return " -D WEIGHTS=0 -D BIAS=1";
+    return bias ? " -D WEIGHTS=1 -D BIAS=1" : " -D WEIGHTS=1 -D BIAS=0";
+}
+
+void tsr_conv2d_gradient_stores(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
+                                tsr_status *status)
+{
+    const tsr_primitive *p = gradient->primitive;
+    for (int i = 0; i < p->output_count; i++) {
+        if (!tsr_span_stores(step->span, p->outputs[i])) continue;
+        tsr_launch_value(step, launch, p->outputs[i], status);
+        tsr_launch_int(launch, tsr_step_view(step, p->outputs[i])->partial_stride, status);
+    }
+}

@@ -1,0 +1,74 @@
+/* What the gradients of a convolution on CPU-class devices share: the span with the gradients of a max pool and of an
+ * activation before it, the geometry, and the options and first arguments of kernels that include conv2d_gradient.cl.
+ */
+#ifndef TSR_OPS_CONV2D_GRADIENT_H
+#define TSR_OPS_CONV2D_GRADIENT_H
+
+#include "ops/implementation.h"
+
+#define TSR_CONV2D_GRADIENT_OPTIONS 1024
+
+typedef struct tsr_conv2d_gradient {
+    const tsr_primitive *primitive; /* conv2d_grad_data or conv2d_grad_weights */
+    const tsr_conv2d_descriptor *conv2d;
+    const tsr_pool2d_descriptor *pool;           /* NULL: none */
+    const tsr_activation_descriptor *activation; /* NULL: none, or one that is linear */
+    const tsr_primitive *gather;                 /* that makes x; NULL: none */
+    int dy, y, winner;                           /* y, winner: TSR_NONE without activation, pool */
+    int32_t output_rows, output_columns;         /* of the convolution's output */
+    int32_t rows, columns;                       /* of dy's grid: the pool's windows, or the same as above */
+    int32_t top, left, pool_top, pool_left;      /* padding before the first cell */
+    int32_t padded_rows, padded_columns;         /* of an image with the border that the kernel reaches into */
+} tsr_conv2d_gradient;
+
+/* Matches conv2d_grad_data or conv2d_grad_weights with the gradients of a max pool of at most 255 cells and of an
+ * elementwise activation before it, where they are there; and, for the weights, with the gather that makes x. */
+bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, tsr_span *span);
+
+/* Describes such a span. */
+tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span);
+
+/* Names the operands that the kernels address by strides, and those that they do not read. */
+void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs);
+
+/* How sums are kept in registers: `vector` floats a vector, `rows` kernel rows (a divisor of the kernel's height) of
+ * `vectors` vectors each at a time. */
+typedef struct tsr_conv2d_gradient_block {
+    int32_t vector, rows, vectors;
+} tsr_conv2d_gradient_block;
+tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient *gradient, const tsr_target *target);
+/* The largest divisor of the kernel's height that is at most `limit`, or 1. */
+int32_t tsr_conv2d_gradient_rows(const tsr_conv2d_gradient *gradient, int32_t limit);
+
+/* The -D options of the convolution, pool, activation and vector width; `options` has room for
+ * TSR_CONV2D_GRADIENT_OPTIONS bytes, of which those after the returned length are free for more. */
+int tsr_conv2d_gradient_options(const tsr_conv2d_gradient *gradient, int32_t vector, char *options);
+
+/* Sets the first arguments: dy, y, winner, the strides of dy and y, the grid of windows and the pool's padding. */
+void tsr_conv2d_gradient_arguments(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
+                                   tsr_status *status);
+
+/* Where images lie: element of the first, from one to the next, from row to row. */
+typedef struct tsr_conv2d_layout {
+    int32_t origin, image, row;
+} tsr_conv2d_layout;
+tsr_conv2d_layout tsr_conv2d_gradient_layout(const tsr_step *step, int value, int32_t rows, int32_t columns,
+                                             int32_t channels);
+void tsr_conv2d_gradient_set_layout(tsr_launch *launch, tsr_conv2d_layout layout, tsr_status *status);
+
+/* For the weights: the arguments x, order, clock, the layout of x and the scale of a kernel that copies images; and the
+ * options X_TYPE, SCALED and GATHERED for it. */
+void tsr_conv2d_gradient_images(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
+                                tsr_status *status);
+const char *tsr_conv2d_gradient_image_options(const tsr_conv2d_gradient *gradient);
+
+/* For the weights: asks for `partitions` partial sums of dw and db. */
+void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, const tsr_span *span, int32_t partitions,
+                                  tsr_needs *needs);
+/* The options WEIGHTS and BIAS that say which of the two are stored, and their arguments: buffer and partial stride of
+ * each that is. */
+const char *tsr_conv2d_gradient_store_options(const tsr_conv2d_gradient *gradient, const tsr_span *span);
+void tsr_conv2d_gradient_stores(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
+                                tsr_status *status);
+
+#endif

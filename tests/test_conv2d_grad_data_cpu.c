@@ -1,0 +1,93 @@
+/* conv2d_grad_data_cpu: the data gradient of a convolution for CPU-class devices, alone and with the gradients of a
+ * pool and an activation before it. */
+#include "support/conv2d_gradient.h"
+
+#include <math.h>
+
+static void run(const gradient_case *c, uint32_t seed, test_fill fill)
+{
+    test_case t = {.fill = c->fill, .seed = seed};
+    int dy = test_gradient_source(&t, c);
+    test_fill_value(&t, 0, fill);
+    test_conv2d_grad_data(&t, &c->conv2d, dy);
+    test_run_case(&t, &(test_options){.only = "conv2d_grad_data_cpu",
+                                      .fused = test_gradient_span(c),
+                                      .vector_width = c->vector_width});
+}
+
+START_TEST(agrees_with_the_twin)
+{
+    static const int32_t channels[] = {1, 3, 15, 16, 17, 33};
+    gradient_case cases[128];
+    int count = test_gradient_cases(cases, 128, channels, 6);
+    for (int i = 0; i < count; i++) run(&cases[i], (uint32_t)i, cases[i].fill);
+}
+END_TEST
+
+static gradient_case reference_layer(int32_t batch)
+{
+    gradient_case c = {.activated = true, .function = TSR_RELU, .fill = TEST_INTEGERS};
+    c.conv2d = (tsr_conv2d_descriptor){batch, 14, 14, 32, 64, 3, 3, 1, 1, TSR_PADDING_SAME, true};
+    c.pool = (tsr_pool2d_descriptor){TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_VALID};
+    test_gradient_fit(&c);
+    return c;
+}
+
+/* Enough images for one a work-item, and so few that each is computed in stripes. */
+START_TEST(splits_few_images_into_stripes)
+{
+    for (int32_t batch = 1; batch <= 17; batch += 8) {
+        gradient_case c = reference_layer(batch);
+        run(&c, 1, TEST_INTEGERS);
+    }
+    gradient_case tall = {.fill = TEST_INTEGERS};
+    tall.conv2d = (tsr_conv2d_descriptor){1, 61, 3, 2, 5, 5, 2, 2, 1, TSR_PADDING_SAME, true};
+    tall.pool = (tsr_pool2d_descriptor){TSR_POOL_MAX, 0, 0, 0, 0, 3, 3, 2, 2, TSR_PADDING_SAME};
+    test_gradient_fit(&tall);
+    run(&tall, 1, TEST_INTEGERS);
+}
+END_TEST
+
+/* More than eight cells, or more filters than a byte counts: the counts are in memory. */
+START_TEST(sorts_large_windows_and_many_filters)
+{
+    gradient_case c = {.fill = TEST_INTEGERS, .activated = true, .function = TSR_RELU};
+    c.conv2d = (tsr_conv2d_descriptor){2, 16, 16, 3, 300, 3, 3, 1, 1, TSR_PADDING_SAME, true};
+    const int32_t sizes[][2] = {{2, 2}, {2, 4}, {3, 3}, {15, 16}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        c.pool = (tsr_pool2d_descriptor){.mode = TSR_POOL_MAX,
+                                         .pool_height = sizes[i][0],
+                                         .pool_width = sizes[i][1],
+                                         .stride_height = 2,
+                                         .stride_width = 2};
+        test_gradient_fit(&c);
+        run(&c, 1, TEST_INTEGERS);
+    }
+}
+END_TEST
+
+/* Gradients that are not finite are no zeros: they reach the cells that their window reaches, and no others. */
+START_TEST(passes_on_what_is_not_finite)
+{
+    gradient_case c = reference_layer(2);
+    c.fill = TEST_RANDOM;
+    run(&c, 1, TEST_NAN);
+    run(&c, 1, TEST_INFINITE);
+    c.pool = (tsr_pool2d_descriptor){0};
+    c.activated = false;
+    run(&c, 1, TEST_NAN);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_test(tests, agrees_with_the_twin);
+    tcase_add_test(tests, splits_few_images_into_stripes);
+    tcase_add_test(tests, sorts_large_windows_and_many_filters);
+    tcase_add_test(tests, passes_on_what_is_not_finite);
+}
+
+int main(void)
+{
+    return test_run("conv2d_grad_data_cpu", add_tests);
+}
