@@ -25,7 +25,7 @@ static tsr_status choose_batch(const tsr_model *model, const tsr_data *data, int
         return tsr_fail(TSR_INVALID_ARGUMENT, "the batch size is %d, where a number of at least 1 is wanted",
                         (int)*batch_size);
     if (count > 0 && *batch_size > count) *batch_size = (int32_t)count;
-    if (*batch_size == 0) *batch_size = tsr_inference_batch(model, count);
+    if (*batch_size == 0) *batch_size = tsr_inference_batch(model, data);
     return TSR_OK;
 }
 

@@ -180,8 +180,8 @@ static tsr_status open_runners(tsr_fit *fit, const tsr_data *data)
     if (count > 0 && batch > count) batch = (int32_t)count;
     tsr_status status = tsr_runner_create(fit->model, TSR_FOR_TRAINING, data, batch, &fit->training);
     if (status || !validation) return status;
-    status = tsr_runner_create(fit->model, TSR_FOR_EVALUATION, validation,
-                               tsr_inference_batch(fit->model, tsr_data_count(validation)), &fit->validation);
+    status = tsr_runner_create(fit->model, TSR_FOR_EVALUATION, validation, tsr_inference_batch(fit->model, validation),
+                               &fit->validation);
     return status ? tsr_fail_in(status, "validation data") : TSR_OK;
 }
 

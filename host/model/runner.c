@@ -7,7 +7,7 @@
 /* How large the largest layer's output of a batch may become without gradients. */
 enum { LARGEST_OUTPUT = 1 << 26, INFERENCE_BATCH = 256 };
 
-int32_t tsr_inference_batch(const tsr_model *model, int64_t count)
+int32_t tsr_inference_batch(const tsr_model *model, const tsr_data *data)
 {
     int64_t largest = 1;
     for (size_t i = 0; i < model->layer_count; i++) {
@@ -18,7 +18,12 @@ int32_t tsr_inference_batch(const tsr_model *model, int64_t count)
     }
     int64_t batch = LARGEST_OUTPUT / largest;
     if (batch > INFERENCE_BATCH) batch = INFERENCE_BATCH;
-    if (batch > count) batch = count;
+    if (data && batch > tsr_data_count(data)) batch = tsr_data_count(data);
+    size_t bytes = data ? tsr_sample_bytes(data) : 0;
+    if (bytes) { /* a page holds at least a batch */
+        size_t page = tsr_samples_limit(model->device, model->page_bytes) / bytes;
+        if ((size_t)(batch < 0 ? 0 : batch) > page) batch = (int64_t)page;
+    }
     return batch < 1 ? 1 : (int32_t)batch;
 }
 

@@ -56,8 +56,8 @@ tsr_status tsr_runner_enqueue_read(tsr_runner *runner, tsr_sums *sums, cl_event 
 /* Mean loss and accuracy of the sums. */
 tsr_metrics tsr_sums_metrics(const tsr_sums *sums);
 
-/* The batch size for runs without gradients, chosen so that no layer's output becomes huge. */
-int32_t tsr_inference_batch(const tsr_model *model, int64_t count);
+/* The batch size for runs without gradients, chosen so that no layer's output becomes huge. At least 1. */
+int32_t tsr_inference_batch(const tsr_model *model, const tsr_data *data);
 
 /* Binds a network's values to the runner's buffers; `images` is set apart since it changes from page to page. */
 tsr_status tsr_runner_bind(const tsr_runner *runner, const tsr_network *network, tsr_plan *plan, cl_mem clock,

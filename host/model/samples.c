@@ -195,15 +195,23 @@ static tsr_status create_page(tsr_samples *samples, bool labels, tsr_page *page)
                                                                    : tsr_fail_memory("a page of images", bytes);
 }
 
+size_t tsr_sample_bytes(const tsr_data *data)
+{
+    return (size_t)data->height * (size_t)data->width * (size_t)data->channels * (data->real ? sizeof(float) : 1);
+}
+
+size_t tsr_samples_limit(const tsr_device *device, size_t limit)
+{
+    const tsr_device_info *info = tsr_device_get_info(device);
+    if (limit) return limit;
+    /* The activations, and another data set for validation, need room as well. */
+    uint64_t share = info->memory / 4;
+    return (size_t)(share && share < info->max_allocation ? share : info->max_allocation);
+}
+
 /* Samples a page, so that a page's images stay within `limit` bytes. */
 static tsr_status choose_page_size(tsr_samples *samples, int32_t batch, size_t limit)
 {
-    const tsr_device_info *info = tsr_device_get_info(samples->device);
-    if (!limit) {
-        /* The activations, and another data set for validation, need room as well. */
-        uint64_t share = info->memory / 4 ? info->memory / 4 : info->max_allocation;
-        limit = (size_t)(share < info->max_allocation ? share : info->max_allocation);
-    }
     samples->page_size = samples->count;
     samples->paged = (size_t)samples->count > limit / samples->sample_bytes;
     if (!samples->paged) return TSR_OK;
@@ -213,7 +221,7 @@ static tsr_status choose_page_size(tsr_samples *samples, int32_t batch, size_t l
         TSR_OUT_OF_MEMORY,
         "a batch of %d images of %zu bytes does not fit into a buffer of %zu bytes on %s; use a smaller batch "
         "size",
-        (int)batch, samples->sample_bytes, limit, info->name);
+        (int)batch, samples->sample_bytes, limit, tsr_device_get_info(samples->device)->name);
 }
 
 tsr_status tsr_samples_create(tsr_device *device, const tsr_data *data, bool labels, int32_t batch, size_t limit,
@@ -222,9 +230,8 @@ tsr_status tsr_samples_create(tsr_device *device, const tsr_data *data, bool lab
     tsr_samples *made = tsr_alloc(1, sizeof *made);
     if (!made) return tsr_fail_memory("the samples", sizeof *made);
     *made = (tsr_samples){.device = device, .data = *data, .count = (int32_t)tsr_data_count(data), .loaded = -1};
-    made->sample_bytes =
-        (size_t)data->height * (size_t)data->width * (size_t)data->channels * (data->real ? sizeof(float) : 1);
-    tsr_status status = choose_page_size(made, batch, limit);
+    made->sample_bytes = tsr_sample_bytes(data);
+    tsr_status status = choose_page_size(made, batch, tsr_samples_limit(device, limit));
     if (status) goto done;
     size_t order_bytes = (size_t)made->count * sizeof *made->permutation;
     made->permutation = tsr_alloc((size_t)made->count, sizeof *made->permutation);

@@ -34,6 +34,10 @@ tsr_status tsr_data_check(const tsr_data *data, tsr_shape shape, int32_t classes
 /* Samples that the data stands for. */
 int64_t tsr_data_count(const tsr_data *data);
 
+/* Bytes that a buffer of images may have on the device, unless a limit is given that is not 0. */
+size_t tsr_samples_limit(const tsr_device *device, size_t limit);
+size_t tsr_sample_bytes(const tsr_data *data);
+
 /* Brings checked data to the device, in its own order. `limit`: the bytes that a buffer of images may have, 0 for what
  * the device allows. The pages are multiples of `batch`. */
 tsr_status tsr_samples_create(tsr_device *device, const tsr_data *data, bool labels, int32_t batch, size_t limit,
