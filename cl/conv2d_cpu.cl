@@ -42,7 +42,7 @@ static inline void add_taps(vec sum[BLOCK_WINDOWS][POOL_WIDTH][BLOCK_VECTORS], c
 #ifdef UNROLL_TAPS
 #pragma unroll
 #else
-#pragma unroll 4
+#pragma unroll 2
 #endif
         for (int tap = 0; tap < ROW_TAPS; tap++) {
             vec weight[BLOCK_VECTORS];
@@ -76,7 +76,7 @@ static inline void compute_block(vec pooled[BLOCK_WINDOWS][BLOCK_VECTORS], ivec 
 #else
     const int row_begin = 0, row_end = POOL_HEIGHT;
 #endif
-#ifdef UNROLL_TAPS
+#if defined(UNROLL_TAPS) && !defined(POOL_PADDED)
 #pragma unroll
 #endif
     for (int row = row_begin; row < row_end; row++) {
