@@ -166,23 +166,31 @@ static bool read_settings(const command *self, int count, char **arguments, trai
     return command_read(self, options, sizeof options / sizeof options[0], 0, 0, count, arguments, &operands, code);
 }
 
-/* Whether a file can be written at `path`: better said before the training than after its first epoch. */
+/* Whether a file can be written at `path`: better said before the training than after its first epoch. A file is tried,
+ * since rights alone do not tell. */
 static bool can_write(const command *self, const char *path)
 {
-    char directory[4096];
+    char trial[4096];
     struct stat status;
     const char *slash = strrchr(path, '/');
-    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    int directory = slash ? (int)(slash - path) + 1 : 0;
     if (path[0] == '\0' || (slash && slash[1] == '\0')) {
         command_complain(self, "cannot write \"%s\": it names no file", path);
-    } else if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        command_complain(self, "cannot write %s: it is not a regular file", path);
-    } else if (access(directory, W_OK | X_OK) != 0) {
-        command_complain(self, "cannot write %s: %s", path, strerror(errno));
-    } else {
-        return true;
+        return false;
     }
-    return false;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        command_complain(self, "cannot write %s: it is not a regular file", path);
+        return false;
+    }
+    snprintf(trial, sizeof trial, "%.*s.tessera-XXXXXX", directory, path);
+    int file = mkstemp(trial);
+    if (file < 0) {
+        command_complain(self, "cannot write %s: %s", path, strerror(errno));
+        return false;
+    }
+    close(file);
+    unlink(trial);
+    return true;
 }
 
 /* Opens the network: the given file's, or the reference network for the data's images. */

@@ -32,8 +32,16 @@ static char **make_environment(const char *const *changes)
     return made;
 }
 
-static void read_text(const char *path, char *text, size_t size)
+/* "child.out" or "child.err" in the test's directory. Not by test_path: a run must not use up the caller's paths. */
+static void output_path(const char *name, char *path, size_t size)
 {
+    snprintf(path, size, "%s/%s", test_directory(), name);
+}
+
+static void read_output(const char *name, char *text, size_t size)
+{
+    char path[256];
+    output_path(name, path, sizeof path);
     FILE *file = fopen(path, "r");
     ck_assert(file != NULL);
     text[fread(text, 1, size - 1, file)] = '\0';
@@ -42,7 +50,9 @@ static void read_text(const char *path, char *text, size_t size)
 
 static int open_output(const char *name)
 {
-    int file = open(test_path(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    char path[256];
+    output_path(name, path, sizeof path);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ck_assert(file >= 0);
     return file;
 }
@@ -100,8 +110,8 @@ void test_finish(test_process *process)
     if (process->terminal >= 0) read_terminal(process);
     ck_assert(waitpid(process->child, &state, 0) == process->child);
     process->code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
-    if (process->terminal < 0) read_text(test_path("child.out"), process->out, sizeof process->out);
-    read_text(test_path("child.err"), process->err, sizeof process->err);
+    if (process->terminal < 0) read_output("child.out", process->out, sizeof process->out);
+    read_output("child.err", process->err, sizeof process->err);
 }
 
 void test_execute(const char *const *arguments, const char *const *environment, test_process *process)
