@@ -108,8 +108,8 @@ static tsr_status enqueue_batches(tsr_fit *fit)
         if (mark->sums.counts[2]) break; /* the stop mark: nothing changes any more */
         status = report(fit, mark);
     }
-    tsr_pace_end(&fit->pace);
-    return status;
+    tsr_status finishing = tsr_pace_end(&fit->pace);
+    return status ? status : finishing;
 }
 
 /* One pass over the training data; *metrics are its means. */

@@ -48,8 +48,13 @@ tsr_status tsr_pace_step(tsr_pace *pace, const tsr_pace_mark **reached)
     return status;
 }
 
-void tsr_pace_end(tsr_pace *pace)
+tsr_status tsr_pace_end(tsr_pace *pace)
 {
-    for (int i = 0; i < TSR_PACE_MARKS; i++)
-        if (pace->marks[i].event) wait_for(pace, &pace->marks[i]);
+    /* Reads may be under way that no mark knows of, when enqueueing one of them failed. */
+    tsr_status status = tsr_device_finish(pace->runner->model->device);
+    for (int i = 0; i < TSR_PACE_MARKS; i++) {
+        if (pace->marks[i].event) clReleaseEvent(pace->marks[i].event);
+        pace->marks[i].event = NULL;
+    }
+    return status;
 }

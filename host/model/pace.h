@@ -30,7 +30,7 @@ void tsr_pace_begin(tsr_pace *pace, tsr_runner *runner);
  * until the next call, and otherwise NULL. */
 tsr_status tsr_pace_step(tsr_pace *pace, const tsr_pace_mark **reached);
 
-/* Waits for all marks. */
-void tsr_pace_end(tsr_pace *pace);
+/* Waits for all that was enqueued. */
+tsr_status tsr_pace_end(tsr_pace *pace);
 
 #endif

@@ -117,11 +117,11 @@ TSR_API tsr_status tsr_model_set_weight(tsr_model *model, int number, const floa
 
 /* How it is trained. */
 typedef struct tsr_compile_options {
-    bool sgd;            /* false: Adam */
-    float learning_rate; /* 0: Keras's default, 0.001 for Adam and 0.01 for SGD */
-    float momentum;      /* SGD */
+    bool sgd;                      /* false: Adam */
+    float learning_rate;           /* 0: Keras's default, 0.001 for Adam and 0.01 for SGD */
+    float momentum;                /* SGD */
     float beta_1, beta_2, epsilon; /* Adam; 0: 0.9, 0.999, 1e-7 */
-    uint64_t seed;       /* weights, order of the samples, dropout */
+    uint64_t seed;                 /* weights, order of the samples, dropout */
     tsr_gemm gemm;
     bool no_fusion;
     uint32_t vector_width; /* 0: the device's; for tests */
@@ -141,13 +141,13 @@ TSR_API tsr_compile_options tsr_model_compile_options(const tsr_model *model);
 
 /* Samples in memory. */
 typedef struct tsr_data {
-    const void *images; /* count images, row by row; read only */
-    bool real;          /* false: bytes, scaled by 1/255; true: floats, taken as they are */
+    const void *images;  /* count images, row by row; read only */
+    bool real;           /* false: bytes, scaled by 1/255; true: floats, taken as they are */
     bool channels_first; /* (channels, height, width) rather than (height, width, channels) */
     int64_t count;
     int32_t height, width, channels;
     const uint8_t *labels; /* count labels; NULL for prediction */
-    const int32_t *index;  /* NULL, or the samples to use: `index_count` numbers of images (as train_test_split gives) */
+    const int32_t *index; /* NULL, or the samples to use: `index_count` numbers of images (as train_test_split gives) */
     int64_t index_count;
 } tsr_data;
 
@@ -173,7 +173,9 @@ typedef struct tsr_history {
 } tsr_history;
 TSR_API void tsr_history_clear(tsr_history *history);
 
-/* What happens during fit; every function may be NULL. A status other than TSR_OK ends the training with that status. */
+/* What happens during fit; every function may be NULL. A status other than TSR_OK ends the training with that status.
+ * Callbacks are called in their order, and may use the model (read and set weights, save, evaluate) but not compile it.
+ */
 typedef struct tsr_callback {
     void *context;
     tsr_status (*on_train_begin)(void *context, tsr_model *model);
@@ -183,6 +185,7 @@ typedef struct tsr_callback {
                               const tsr_metrics *running, double seconds);
     /* *stop = true ends the training after this epoch. */
     tsr_status (*on_epoch_end)(void *context, tsr_model *model, const tsr_epoch *epoch, bool *stop);
+    /* After the last epoch, also of a training that was stopped; not after a failure or an interruption. */
     tsr_status (*on_train_end)(void *context, tsr_model *model, tsr_history *history);
 } tsr_callback;
 
@@ -196,7 +199,7 @@ TSR_API void tsr_early_stopping_free(tsr_early_stopping *early_stopping);
 
 typedef struct tsr_fit_options {
     int32_t epochs;     /* 0: 1 */
-    int32_t batch_size; /* 0: 32 */
+    int32_t batch_size; /* 0: 32, or all samples where there are fewer */
     bool no_shuffle;
     const tsr_data *validation; /* NULL: none */
     const tsr_callback *callbacks;
@@ -204,16 +207,20 @@ typedef struct tsr_fit_options {
     const volatile int *interrupted; /* becomes non-zero to stop after the step in progress (SIGINT); NULL: never */
 } tsr_fit_options;
 
-/* Trains. *history (may be NULL) gets a row an epoch, also when the training ends early or fails; clear it with
- * tsr_history_clear. A loss that is not finite gives TSR_NOT_FINITE and a sentence that names the epoch, the step and
- * the first layer at fault; the weights are those from before that step. TSR_INTERRUPTED after *interrupted. */
+/* Trains. *history (may be NULL; zeroed before its first use) is cleared and gets a row an epoch, also when the
+ * training ends early or fails; clear it with tsr_history_clear. The optimizer's state and the count of steps go on
+ * from one fit to the next. The samples are shuffled anew in each epoch, from the seed and the epoch's number; the
+ * last, smaller batch is used. A model that does not end in a softmax over its classes gives TSR_UNSUPPORTED. A loss
+ * that is not finite gives TSR_NOT_FINITE and a sentence that names the epoch, the step and the first layer at fault;
+ * the weights are those from before that step. TSR_INTERRUPTED after *interrupted. */
 TSR_API tsr_status tsr_model_fit(tsr_model *model, const tsr_data *data, const tsr_fit_options *options,
                                  tsr_history *history);
 
-/* Loss and accuracy over all samples. batch_size 0: chosen for the device. */
+/* Loss and accuracy over all samples. batch_size 0: chosen for the device; one larger than the set is the set. A loss
+ * that is not finite gives TSR_NOT_FINITE. Calls with as many samples as the call before reuse its plans. */
 TSR_API tsr_status tsr_model_evaluate(tsr_model *model, const tsr_data *data, int32_t batch_size, tsr_metrics *metrics);
 
-/* The model's outputs: count * classes floats, sample by sample. */
+/* The model's outputs, tsr_model_outputs floats a sample, one after another. batch_size as for tsr_model_evaluate. */
 TSR_API tsr_status tsr_model_predict(tsr_model *model, const tsr_data *data, int32_t batch_size, float *outputs);
 /* Floats of one sample's output. */
 TSR_API int32_t tsr_model_outputs(const tsr_model *model);
