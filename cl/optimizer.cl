@@ -13,13 +13,26 @@
 #ifndef OPTIMIZER_CL
 #define OPTIMIZER_CL
 
-/* What the step multiplies by: alpha for adam, the learning rate for sgd. 1 - beta^t is -expm1(t log(beta)), which does
- * not lose digits while t is small. */
+#ifdef OPTIMIZER_ADAM
+/* 1 - (1 - e)^t by repeated squaring of what is wanted itself: with f(n) = 1 - (1 - e)^n,
+ * f(2n) = f(n) (2 - f(n)) and f(n + 1) = f(n) + (1 - f(n)) e. No digits are lost while it is small, as they are in
+ * 1 - pow(beta, t) and in some devices' expm1(). */
+static float one_minus_power(float e, int t)
+{
+    float f = 0.0f;
+    for (int bit = 31 - clz(t); bit >= 0; bit--) {
+        f = f * (2.0f - f);
+        if (t >> bit & 1) f = f + (1.0f - f) * e;
+    }
+    return f;
+}
+#endif
+
+/* What the step multiplies by: alpha for adam, the learning rate for sgd. */
 static float optimizer_rate(float learning_rate, int step)
 {
 #ifdef OPTIMIZER_ADAM
-    float t = (float)step;
-    return learning_rate * sqrt(-expm1(t * log1p(BETA_2 - 1.0f))) / -expm1(t * log1p(BETA_1 - 1.0f));
+    return learning_rate * sqrt(one_minus_power(1.0f - BETA_2, step)) / one_minus_power(1.0f - BETA_1, step);
 #else
     return learning_rate;
 #endif

@@ -15,7 +15,8 @@ typedef struct fused_case {
     bool stopped;
 } fused_case;
 
-static const tsr_update_descriptor adam = {TSR_OPTIMIZER_ADAM, 0.9f, 0.999f, 1e-7f, 0};
+static const tsr_update_descriptor adam = {
+    .optimizer = TSR_OPTIMIZER_ADAM, .beta_1 = 0.9f, .beta_2 = 0.999f, .epsilon = 1e-7f};
 static const tsr_update_descriptor momentum = {.optimizer = TSR_OPTIMIZER_SGD, .momentum = 0.9f};
 static const tsr_update_descriptor sgd = {.optimizer = TSR_OPTIMIZER_SGD};
 
@@ -42,6 +43,7 @@ static void add_update(test_case *t, const fused_case *c, int w, int dw, shared 
     const int inputs[] = {w, dw, s.learning_rate, s.clock, s.counts};
     memcpy(p.inputs, inputs, sizeof inputs);
     tsr_value like = t->graph.values[w];
+    p.as.update.count = (int32_t)tsr_value_count(&like);
     t->graph.values[dw].slot = like.slot;
     for (int m = 0; m < c->moments; m++) {
         int moment = test_value(t, m ? "v" : "m", TSR_ROLE_STATE, TSR_F32, like.rank, like.extent);

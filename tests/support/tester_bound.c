@@ -180,6 +180,12 @@ static double absolute_rounding(const test_case *t, const tsr_primitive *p, int 
         /* output o replaces input 0, 5 or 6: the step that is added carries a relative error of its own. */
         int old = t->graph.values[output].replaces;
         double step = old == TSR_NONE ? 0 : fabs(t->values[output].exact[e] - t->values[old].exact[e]);
+        if (p->input_count > 5 && old == p->inputs[0]) {
+            /* It is in proportion to a moment whose two terms may cancel. */
+            double moment = fabs(t->values[p->outputs[1]].exact[e]);
+            double terms = fabs(t->values[p->inputs[5]].exact[e]) + fabs(t->values[p->inputs[1]].exact[e]);
+            if (moment > 0) step *= 1 + terms / moment;
+        }
         return 64 * step + (old == TSR_NONE ? 0 : 2 * fabs(t->values[old].exact[e]));
     }
     case TSR_KIND_ACTIVATION:
