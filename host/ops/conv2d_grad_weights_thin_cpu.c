@@ -42,22 +42,27 @@ static int32_t cell_count(const tsr_conv2d_gradient *g)
     return g->pool ? g->pool->pool_height * g->pool->pool_width : 1;
 }
 
-/* Vector operations for a window, lanes over filters: a mask for each cell and a multiplication for each tap. */
+/* Vector operations for a window, lanes over filters: a mask for each cell, a multiplication for each tap, and some for
+ * each pass over the windows. */
 static double masked_work(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
     int32_t vector = vector_width(g, target), vectors = (g->conv2d->filters + vector - 1) / vector;
-    double each = (double)g->conv2d->kernel_height * g->conv2d->kernel_width * g->conv2d->channels;
-    return vectors * (4 + cell_count(g) * (1 + each));
+    int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
+    taps t = taps_of(g, vector);
+    double passes = (double)(g->conv2d->kernel_height / t.rows) * ((run + t.columns - 1) / t.columns);
+    return vectors * (2 * passes + 1.1 * cell_count(g) * (1 + (double)g->conv2d->kernel_height * run));
 }
 
-/* And with lists of winners, lanes along kernel rows: an entry for each filter, of which relu leaves about half. */
+/* And with lists of winners, lanes along kernel rows: an entry for each filter, of which relu leaves about half, and
+ * multiplications for those that stay, two at a time where vectors are not full. */
 static double listed_work(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
-    int32_t vector = (int32_t)tsr_vector_width(target), run = g->conv2d->kernel_width * g->conv2d->channels;
-    while (vector > run) vector /= 2;
+    int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
+    tsr_conv2d_gradient_block b = tsr_conv2d_gradient_block_of(g, target);
     double live = g->activation && g->activation->function == TSR_RELU ? 0.5 : 1;
-    double row = (run + vector - 1) / vector;
-    return g->conv2d->filters * (5 + live * (2 + g->conv2d->kernel_height * row));
+    double row = (run + b.vector - 1) / b.vector;
+    if (b.vector < (int32_t)tsr_vector_width(target)) row /= 2;
+    return g->conv2d->filters * (4 + live * (2 + g->conv2d->kernel_height * row));
 }
 
 /* Images with a border as wide as what pool windows cover beyond the convolution's output, too. */
