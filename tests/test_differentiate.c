@@ -63,7 +63,7 @@ START_TEST(the_chain_runs_backwards)
     for (size_t i = 0; i < graph->primitive_count; i++)
         if (graph->primitives[i].kind == TSR_KIND_CONV2D_GRAD_WEIGHTS) dw = (int)i;
     tsr_span span;
-    ck_assert(tsr_match_chain(graph, dw, kinds, &span));
+    ck_assert(tsr_match_chain(graph, dw, kinds, NULL, &span));
     ck_assert_int_eq(span.count, 4);
     ck_assert(tsr_span_reads(&span, n.dlogits));
     ck_assert(tsr_span_reads(&span, n.winner));

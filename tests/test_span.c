@@ -45,7 +45,7 @@ START_TEST(a_chain_stores_its_end_and_the_winner)
     tsr_span span;
     const int kinds[] = {TSR_KIND_ACTIVATION, TSR_KIND_POOL2D | TSR_OPTIONAL, TSR_KIND_CONV2D,
                          TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
-    ck_assert(tsr_match_chain(&c.t.graph, tsr_graph_maker(&c.t.graph, c.relu), kinds, &span));
+    ck_assert(tsr_match_chain(&c.t.graph, tsr_graph_maker(&c.t.graph, c.relu), kinds, NULL, &span));
     ck_assert_int_eq(span.count, 3);
     ck_assert(tsr_span_stores(&span, c.relu) && tsr_span_stores(&span, c.winner));
     ck_assert(!tsr_span_stores(&span, c.pool) && !tsr_span_stores(&span, c.conv));
@@ -65,8 +65,8 @@ START_TEST(a_chain_without_its_links_does_not_match)
     const int dense[] = {TSR_KIND_ACTIVATION, TSR_KIND_DENSE, TSR_KIND_COUNT};
     const int wrong_end[] = {TSR_KIND_POOL2D, TSR_KIND_CONV2D, TSR_KIND_COUNT};
     int end = tsr_graph_maker(&c.t.graph, c.relu);
-    ck_assert(!tsr_match_chain(&c.t.graph, end, dense, &span));
-    ck_assert(!tsr_match_chain(&c.t.graph, end, wrong_end, &span));
+    ck_assert(!tsr_match_chain(&c.t.graph, end, dense, NULL, &span));
+    ck_assert(!tsr_match_chain(&c.t.graph, end, wrong_end, NULL, &span));
     test_clear_case(&c.t);
 }
 END_TEST

@@ -5,8 +5,7 @@
 
 static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
-    (void)claimed;
-    return tsr_conv2d_gradient_match(graph, primitive, span);
+    return tsr_conv2d_gradient_match(graph, primitive, claimed, span);
 }
 
 /* Rows of dx that one work-item computes: all of an image, or stripes of it where there are few images, but not so thin

@@ -7,8 +7,7 @@ enum { BLOCK = 8 }; /* filters a work-item, as in the kernel */
 
 static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
-    (void)claimed;
-    return tsr_conv2d_gradient_match(graph, primitive, span);
+    return tsr_conv2d_gradient_match(graph, primitive, claimed, span);
 }
 
 static size_t block_count(const tsr_conv2d_gradient *g)

@@ -6,10 +6,9 @@
 
 static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
-    (void)claimed;
     static const int chain[] = {TSR_KIND_CONV2D_GRAD_WEIGHTS, TSR_KIND_POOL2D_GRAD,
                                 TSR_KIND_ACTIVATION_GRAD | TSR_OPTIONAL, TSR_KIND_COUNT};
-    return tsr_match_chain(graph, primitive, chain, span);
+    return tsr_match_chain(graph, primitive, chain, claimed, span);
 }
 
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)

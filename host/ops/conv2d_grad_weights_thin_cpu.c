@@ -5,8 +5,7 @@
 
 static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
-    (void)claimed;
-    return tsr_conv2d_gradient_match(graph, primitive, span);
+    return tsr_conv2d_gradient_match(graph, primitive, claimed, span);
 }
 
 static int32_t partition_count(const tsr_conv2d_gradient *g)

@@ -18,7 +18,7 @@ static bool is_listed_pool(const tsr_primitive *p)
            p->as.pool2d.pool_height * p->as.pool2d.pool_width <= 255;
 }
 
-bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, tsr_span *span)
+bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
     const tsr_primitive *end = &graph->primitives[primitive];
     *span = (tsr_span){.graph = graph};
@@ -27,12 +27,13 @@ bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, tsr_span *
 
     int number, dy = end->inputs[0];
     const tsr_primitive *pool = maker(graph, dy, TSR_KIND_POOL2D_GRAD, &number);
-    if (pool && is_listed_pool(pool)) {
+    if (pool && !claimed[number] && is_listed_pool(pool)) {
         fits &= tsr_span_add(span, number);
         dy = pool->inputs[0];
     }
     const tsr_primitive *activation = maker(graph, dy, TSR_KIND_ACTIVATION_GRAD, &number);
-    if (activation && tsr_activation_elementwise(&activation->as.activation)) fits &= tsr_span_add(span, number);
+    if (activation && !claimed[number] && tsr_activation_elementwise(&activation->as.activation))
+        fits &= tsr_span_add(span, number);
     if (end->kind == TSR_KIND_CONV2D_GRAD_WEIGHTS && maker(graph, end->inputs[1], TSR_KIND_GATHER, &number))
         fits &= tsr_span_add(span, number);
     return fits;

@@ -23,7 +23,7 @@ typedef struct tsr_conv2d_gradient {
 
 /* Matches conv2d_grad_data or conv2d_grad_weights with the gradients of a max pool of at most 255 cells and of an
  * elementwise activation before it, where they are there; and, for the weights, with the gather that makes x. */
-bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, tsr_span *span);
+bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
 
 /* Describes such a span. */
 tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span);

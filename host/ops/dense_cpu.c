@@ -44,8 +44,8 @@ static division divide(const tsr_dense_descriptor *d)
 
 static bool match_activation(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
-    (void)claimed;
-    return tsr_match_chain(graph, primitive, (int[]){TSR_KIND_ACTIVATION, TSR_KIND_DENSE, TSR_KIND_COUNT}, span);
+    return tsr_match_chain(graph, primitive, (int[]){TSR_KIND_ACTIVATION, TSR_KIND_DENSE, TSR_KIND_COUNT}, claimed,
+                           span);
 }
 
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)

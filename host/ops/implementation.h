@@ -188,8 +188,8 @@ struct tsr_implementation {
     tsr_kind anchor; /* the kind of primitive that it is looked for at */
 
     /* Fills in the span it would claim at `primitive` (which is of the anchor's kind) and what it can store; false when
-     * the primitives around do not fit. `free` says whether a primitive is still unclaimed; cheap claimed ones may be
-     * taken all the same, to be computed again. */
+     * the primitives around do not fit. claimed[p] says whether a span that stores primitive p's outputs has it; a
+     * cheap one may be taken all the same, to be computed again. */
     bool (*match)(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
 
     /* Whether it can run the span on the target, and what it needs. Refusals go through tsr_refuse. */
@@ -203,11 +203,11 @@ struct tsr_implementation {
 };
 
 /* Matches a chain: `primitive` (the end), then, upwards, the makers of inputs of the kinds that follow, ended by
- * TSR_KIND_COUNT; a kind with TSR_OPTIONAL or'd to it is taken where it is there. The span stores the outputs of the
- * end, and a pool's winner. A value inside the chain must have no other reader that would need it stored: the plan sees
- * to that. */
+ * TSR_KIND_COUNT; a kind with TSR_OPTIONAL or'd to it is taken where it is there and no other span has claimed it. The
+ * span stores the outputs of the end, and a pool's winner. That values inside the chain have no other reader is the
+ * plan's to see to. `claimed` as in match; NULL: nothing is. */
 #define TSR_OPTIONAL 0x100
-bool tsr_match_chain(const tsr_graph *graph, int primitive, const int *kinds, tsr_span *span);
+bool tsr_match_chain(const tsr_graph *graph, int primitive, const int *kinds, const bool *claimed, tsr_span *span);
 /* Matches the primitive alone; stores all its outputs. */
 bool tsr_match_single(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
 

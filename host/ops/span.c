@@ -96,7 +96,7 @@ bool tsr_match_single(const tsr_graph *graph, int primitive, const bool *claimed
     return fits;
 }
 
-bool tsr_match_chain(const tsr_graph *graph, int primitive, const int *kinds, tsr_span *span)
+bool tsr_match_chain(const tsr_graph *graph, int primitive, const int *kinds, const bool *claimed, tsr_span *span)
 {
     *span = (tsr_span){.graph = graph};
     const tsr_primitive *end = &graph->primitives[primitive];
@@ -111,8 +111,10 @@ bool tsr_match_chain(const tsr_graph *graph, int primitive, const int *kinds, ts
             int maker = tsr_graph_maker(graph, below->inputs[i]);
             if (maker != TSR_NONE && (int)graph->primitives[maker].kind == (kinds[k] & ~TSR_OPTIONAL)) above = maker;
         }
+        bool optional = kinds[k] & TSR_OPTIONAL;
+        if (optional && above != TSR_NONE && claimed && claimed[above]) above = TSR_NONE;
         if (above == TSR_NONE) {
-            if (kinds[k] & TSR_OPTIONAL) continue;
+            if (optional) continue;
             return false;
         }
         fits &= tsr_span_add(span, above);
