@@ -122,5 +122,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("accumulate", add_tests);
+    return test_run_both_classes("accumulate", add_tests);
 }

@@ -193,5 +193,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("activation", add_tests);
+    return test_run_both_classes("activation", add_tests);
 }

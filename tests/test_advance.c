@@ -37,5 +37,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("advance", add_tests);
+    return test_run_both_classes("advance", add_tests);
 }

@@ -87,5 +87,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("dropout", add_tests);
+    return test_run_both_classes("dropout", add_tests);
 }

@@ -73,5 +73,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("gather", add_tests);
+    return test_run_both_classes("gather", add_tests);
 }

@@ -120,5 +120,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("softmax_cross_entropy", add_tests);
+    return test_run_both_classes("softmax_cross_entropy", add_tests);
 }

@@ -31,5 +31,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("sum_partials", add_tests);
+    return test_run_both_classes("sum_partials", add_tests);
 }

@@ -254,6 +254,36 @@ static void run_plan(test_case *t, tsr_plan *plan, const test_options *o, const 
     for (int i = 0; i < t->wanted_count; i++) free(first[i]);
 }
 
+static tsr_device_type own_type;
+
+void test_pretend_gpu(void)
+{
+    own_type = test_device()->info.type;
+    test_device()->info.type = TSR_DEVICE_DISCRETE_GPU;
+}
+
+void test_pretend_nothing(void)
+{
+    test_device()->info.type = own_type;
+}
+
+static void (*tests_of_both)(TCase *);
+
+static void add_pretending_tests(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, test_pretend_gpu, test_pretend_nothing);
+    tests_of_both(tests);
+}
+
+int test_run_both_classes(const char *name, void (*add_tests)(TCase *))
+{
+    char pretending[128];
+    snprintf(pretending, sizeof pretending, "%s, as if on a GPU", name);
+    tests_of_both = add_tests;
+    int failed = test_run(name, add_tests);
+    return test_run(pretending, add_pretending_tests) | failed;
+}
+
 void test_run_case(test_case *t, const test_options *options)
 {
     char what[1024];

@@ -96,6 +96,12 @@ int test_primitive(test_case *t, const tsr_primitive *primitive);
 void test_conv2d_output(const tsr_conv2d_descriptor *d, int32_t extent[4]);
 void test_pool2d_output(const tsr_pool2d_descriptor *d, int32_t extent[4]);
 
+/* Lets the tests' device pass for a GPU, so that what GPUs would run is tested on it, and for itself again. */
+void test_pretend_gpu(void);
+void test_pretend_nothing(void);
+/* The tests once as the device is, and once more as if it were a GPU; the program's exit code. */
+int test_run_both_classes(const char *name, void (*add_tests)(TCase *));
+
 void test_run_case(test_case *t, const test_options *options);
 /* Frees what a case holds, without running it. */
 void test_clear_case(test_case *t);
