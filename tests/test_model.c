@@ -179,6 +179,31 @@ START_TEST(the_optimizer_s_state_can_be_set)
 }
 END_TEST
 
+START_TEST(explain_names_layers_and_purpose)
+{
+    tsr_model *model = small();
+    char *training, *inference, *json;
+    check_ok(tsr_model_explain(model, test_device(), NULL, &training)); /* not compiled */
+    ck_assert_ptr_nonnull(strstr(training, "dense_1"));
+    ck_assert_ptr_nonnull(strstr(training, "update"));
+    ck_assert_ptr_nonnull(strstr(training, "32x6x6x1"));
+    check_ok(tsr_model_explain(model, test_device(), &(tsr_explain_options){.inference = true, .batch_size = 5},
+                               &inference));
+    ck_assert_ptr_null(strstr(inference, "update"));
+    ck_assert_ptr_nonnull(strstr(inference, "5x6x6x1"));
+    check_ok(tsr_model_explain(model, test_device(), &(tsr_explain_options){.json = true}, &json));
+    ck_assert_int_eq(json[0], '{');
+    check_fails(tsr_model_explain(model, test_device(), &(tsr_explain_options){.batch_size = -2}, &json),
+                TSR_INVALID_ARGUMENT, "batch size is -2");
+    free(training), free(inference), free(json);
+    tsr_model_free(model);
+    check_ok(tsr_model_create(NULL, &model));
+    check_fails(tsr_model_explain(model, test_device(), NULL, &json), TSR_INVALID_ARGUMENT, "no layers");
+    check_fails(tsr_model_compile(model, test_device(), NULL), TSR_INVALID_ARGUMENT, "no layers");
+    tsr_model_free(model);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, the_reference_network_is_as_published);
@@ -187,6 +212,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, weights_that_were_set_are_kept);
     tcase_add_test(tests, compile_options_are_completed_and_checked);
     tcase_add_test(tests, the_optimizer_s_state_can_be_set);
+    tcase_add_test(tests, explain_names_layers_and_purpose);
 }
 
 int main(void)
