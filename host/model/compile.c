@@ -85,14 +85,14 @@ static tsr_status send_weights(tsr_model *model, bool afresh)
     return TSR_OK;
 }
 
-static tsr_status create_variables(tsr_model *model)
+tsr_status tsr_model_create_variables(const tsr_model *model, tsr_device *device, int moments,
+                                      tsr_variables **variables)
 {
     size_t *counts = tsr_alloc(model->weight_count, sizeof *counts);
     if (!counts) return tsr_fail_memory("weights", model->weight_count * sizeof *counts);
     for (int slot = 0; slot < (int)model->weight_count; slot++)
         counts[slot] = tsr_parameter_count(tsr_model_parameter(model, slot));
-    tsr_status status = tsr_variables_create(model->device, counts, (int)model->weight_count,
-                                             tsr_compile_options_moments(&model->options), &model->variables);
+    tsr_status status = tsr_variables_create(device, counts, (int)model->weight_count, moments, variables);
     free(counts);
     return status;
 }
@@ -110,7 +110,9 @@ tsr_status tsr_model_compile(tsr_model *model, tsr_device *device, const tsr_com
 
     model->device = device;
     model->options = completed;
-    if (model->weight_count && (status = create_variables(model))) goto done;
+    if (model->weight_count && (status = tsr_model_create_variables(
+                                    model, device, tsr_compile_options_moments(&completed), &model->variables)))
+        goto done;
     if ((status = send_weights(model, false))) goto done;
     if ((status = tsr_buffer_create(device, CL_MEM_READ_WRITE, 4 * sizeof(int32_t), "the clock", &model->clock)))
         goto done;

@@ -10,6 +10,7 @@ tsr_status tsr_model_explain(tsr_model *model, tsr_device *device, const tsr_exp
     int32_t batch = options->batch_size ? options->batch_size : 32;
     tsr_network network = {0};
     tsr_plan *plan = NULL;
+    tsr_variables *variables = NULL;
     tsr_text described = {0};
     const char **names = NULL;
     tsr_status status = TSR_OK;
@@ -26,7 +27,13 @@ tsr_status tsr_model_explain(tsr_model *model, tsr_device *device, const tsr_exp
     };
     if ((status = tsr_network_create(model, &network_options, &network))) goto done;
     const tsr_plan_options plan_options = {.gemm = options->gemm, .no_fusion = options->no_fusion};
-    status = tsr_plan_create(device, &network.graph, network.wanted, network.wanted_count, &plan_options, NULL, &plan);
+    /* Variables of its own, since the model may be compiled for another device or for none. */
+    const tsr_compile_options adam = {0};
+    if (model->weight_count)
+        status = tsr_model_create_variables(model, device, tsr_compile_options_moments(&adam), &variables);
+    if (status) goto done;
+    status =
+        tsr_plan_create(device, &network.graph, network.wanted, network.wanted_count, &plan_options, variables, &plan);
     if (status) goto done;
     if (!(names = tsr_alloc(model->layer_count, sizeof *names))) {
         status = tsr_fail_memory("the description", model->layer_count * sizeof *names);
@@ -40,6 +47,7 @@ done:
     free(names);
     tsr_text_clear(&described);
     tsr_plan_free(plan);
+    tsr_variables_free(variables);
     tsr_network_clear(&network);
     return status;
 }

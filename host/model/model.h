@@ -56,4 +56,8 @@ tsr_status tsr_compile_options_complete(tsr_compile_options *options);
 tsr_update_descriptor tsr_compile_options_update(const tsr_compile_options *options);
 int tsr_compile_options_moments(const tsr_compile_options *options);
 
+/* Variables on a device for the model's weights, all zero, with as many moments. The model must have weights. */
+tsr_status tsr_model_create_variables(const tsr_model *model, tsr_device *device, int moments,
+                                      tsr_variables **variables);
+
 #endif
