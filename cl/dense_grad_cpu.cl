@@ -1,6 +1,6 @@
 /* Both gradients of a dense layer and the update of its parameters, for CPU-class devices, in one pass over the weights:
  *
- *   dx[m,k] = sum over u of dy[m,u] w[k,u]             DATA; then the gradient of the activation below: MASK
+ *   dx[m,k] = sum over u of dy[m,u] w[k,u]             DATA: stored; MASK: then the gradient of the activation below
  *   dw[k,u] = sum over m of x[m,k] dy[m,u]             WEIGHTS: stored; UPDATE: used up at once by the optimizer
  *   db[u]   = sum over m of dy[m,u]                    likewise, BIAS
  *
@@ -42,7 +42,7 @@
 #define KEEP(now, before) (now)
 #endif
 
-#if DATA
+#if DATA || MASK
 /* The sums of KB vectors. */
 static kvec sum_lanes(const vec v[KB])
 {
@@ -68,12 +68,29 @@ static kvec sum_lanes(const vec v[KB])
 #endif
 }
 
-/* dx of inputs k ... k + KB - 1, of which those before `first` are there already. */
-static void data_block(__global const float *restrict dy, __global const float *w,
-#if MASK
-                       __global const float *below,
+/* Stores the inputs k ... k + KB - 1 of a row of dx, of which those before `first` are there already. */
+static void store_inputs(kvec d, __global float *restrict dx, size_t at, int k, int first)
+{
+    if (k >= first) {
+        kvec_store(d, dx + at);
+        return;
+    }
+#if KB == 4
+    if (k + 1 >= first) dx[at + 1] = d.y;
+    if (k + 2 >= first) dx[at + 2] = d.z;
+    dx[at + 3] = d.w;
 #endif
-                       __global float *restrict dx, int rows, int inputs, int k, int first)
+}
+
+/* dx of inputs k ... k + KB - 1. */
+static void data_block(__global const float *restrict dy, __global const float *w,
+#if DATA
+                       __global float *restrict dx,
+#endif
+#if MASK
+                       __global const float *below, __global float *restrict masked,
+#endif
+                       int rows, int inputs, int k, int first)
 {
     __global const float *weights = w + (size_t)k * UNITS;
     for (int m = 0; m < rows; m += DR) {
@@ -105,18 +122,12 @@ static void data_block(__global const float *restrict dy, __global const float *
         for (int r = 0; r < DR; r++) {
             size_t at = (size_t)min(m + r, rows - 1) * inputs + k;
             kvec d = sum_lanes(sums[r]);
+#if DATA
+            store_inputs(d, dx, at, k, first);
+#endif
 #if MASK
-            d = GRADIENT(kvec, d, kvec_load(below + at));
+            store_inputs(GRADIENT(kvec, d, kvec_load(below + at)), masked, at, k, first);
 #endif
-            if (k >= first) {
-                kvec_store(d, dx + at);
-            } else {
-#if KB == 4
-                if (k + 1 >= first) dx[at + 1] = d.y;
-                if (k + 2 >= first) dx[at + 2] = d.z;
-                dx[at + 3] = d.w;
-#endif
-            }
         }
     }
 }
@@ -196,14 +207,14 @@ dense_gradient(__global const float *restrict dy,
 #if WEIGHTS || UPDATE
                __global const float *restrict x,
 #endif
-#if DATA
-#if !UPDATE
+#if (DATA || MASK) && !UPDATE
                __global const float *restrict w,
 #endif
-#if MASK
-               __global const float *restrict below,
-#endif
+#if DATA
                __global float *restrict dx,
+#endif
+#if MASK
+               __global const float *restrict below, __global float *restrict masked,
 #endif
 #if WEIGHTS
                __global float *restrict dw,
@@ -260,12 +271,15 @@ dense_gradient(__global const float *restrict dy,
     int end = c == chunks - 1 ? inputs : (c + 1) * chunk;
     for (int first = c * chunk; first < end; first += KB) {
         int k = min(first, end - KB);
-#if DATA
+#if DATA || MASK
         data_block(dy, w,
-#if MASK
-                   below,
+#if DATA
+                   dx,
 #endif
-                   dx, rows, inputs, k, first);
+#if MASK
+                   below, masked,
+#endif
+                   rows, inputs, k, first);
 #endif
 #if UPDATE
         if (stopped) continue;

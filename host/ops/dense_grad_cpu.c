@@ -10,10 +10,11 @@
 #define CHUNKS      32 /* of the rows of the weights */
 #define CHUNK_LEAST 8
 
-/* The primitives of a span; NULL where it has none. */
+/* The primitives of a span; NULL where it has none, or where nobody wants what it makes. */
 typedef struct parts {
     const tsr_primitive *weights, *data, *mask, *update_w, *update_b;
     const tsr_dense_descriptor *dense;
+    int w; /* what the data gradient reads */
 } parts;
 
 static parts parts_of(const tsr_span *span)
@@ -22,7 +23,9 @@ static parts parts_of(const tsr_span *span)
                .data = tsr_span_primitive(span, TSR_KIND_DENSE_GRAD_DATA),
                .mask = tsr_span_primitive(span, TSR_KIND_ACTIVATION_GRAD)};
     p.dense = p.weights ? &p.weights->as.dense : &p.data->as.dense;
-    if (p.data && !tsr_span_stores(span, p.mask ? p.mask->outputs[0] : p.data->outputs[0])) p.data = p.mask = NULL;
+    p.w = p.data ? p.data->inputs[1] : TSR_NONE;
+    if (p.mask && !tsr_span_stores(span, p.mask->outputs[0])) p.mask = NULL;
+    if (p.data && !tsr_span_stores(span, p.data->outputs[0])) p.data = NULL;
     for (int i = 0; p.weights && i < span->count; i++) {
         const tsr_primitive *primitive = &span->graph->primitives[span->primitives[i]];
         if (primitive->kind != TSR_KIND_UPDATE) continue;
@@ -50,20 +53,17 @@ static bool add_update(const tsr_graph *graph, int update, tsr_span *span)
     return fits;
 }
 
-/* The gradient by data from the same weights, and the activation's gradient where it is the only one to read that. */
+/* The gradient by data from the same weights, and with it that of the activation below. */
 static bool add_data(const tsr_graph *graph, int dy, int w, const bool *claimed, tsr_span *span)
 {
     int data = reader_of_kind(graph, dy, TSR_KIND_DENSE_GRAD_DATA, 0, claimed);
     if (data == TSR_NONE || graph->primitives[data].inputs[1] != w) return true;
     int dx = graph->primitives[data].outputs[0];
     bool fits = tsr_span_add(span, data);
+    fits &= tsr_span_store(span, dx);
     int mask = reader_of_kind(graph, dx, TSR_KIND_ACTIVATION_GRAD, 0, claimed);
-    if (mask != TSR_NONE && tsr_graph_reader_count(graph, dx) == 1 &&
-        tsr_activation_elementwise(&graph->primitives[mask].as.activation)) {
-        fits &= tsr_span_add(span, mask);
-        dx = graph->primitives[mask].outputs[0];
-    }
-    return tsr_span_store(span, dx) && fits;
+    if (mask == TSR_NONE || !tsr_activation_elementwise(&graph->primitives[mask].as.activation)) return fits;
+    return tsr_span_add(span, mask) && tsr_span_store(span, graph->primitives[mask].outputs[0]) && fits;
 }
 
 static bool match_update(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
@@ -114,10 +114,11 @@ static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, boo
     const tsr_primitive *either = p->weights ? p->weights : p->data;
     tsr_launch_value(step, launch, either->inputs[0], status);
     if (p->weights) tsr_launch_value(step, launch, p->weights->inputs[1], status);
-    if (p->data) {
-        if (!p->update_w) tsr_launch_value(step, launch, p->data->inputs[1], status);
-        if (p->mask) tsr_launch_value(step, launch, p->mask->inputs[1], status);
-        tsr_launch_value(step, launch, p->mask ? p->mask->outputs[0] : p->data->outputs[0], status);
+    if ((p->data || p->mask) && !p->update_w) tsr_launch_value(step, launch, p->w, status);
+    if (p->data) tsr_launch_value(step, launch, p->data->outputs[0], status);
+    if (p->mask) {
+        tsr_launch_value(step, launch, p->mask->inputs[1], status);
+        tsr_launch_value(step, launch, p->mask->outputs[0], status);
     }
     if (p->update_w) {
         set_parameter(step, launch, p->update_w, status);
