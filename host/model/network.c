@@ -196,6 +196,7 @@ static void add_update(builder *b, int slot, int clock, int counts)
         .output_count = 1,
         .outputs = {add_replacement(b, b->parameters[slot])},
         .as.update = tsr_compile_options_update(options)};
+    update.as.update.count = (int32_t)tsr_value_count(&w);
     for (int moment = 0; moment < tsr_compile_options_moments(options) && !b->status; moment++) {
         char name[sizeof w.name];
         snprintf(name, sizeof name, "%.58s %s", w.name, options->sgd ? "m" : moment ? "v" : "m");
