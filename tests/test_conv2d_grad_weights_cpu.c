@@ -29,9 +29,10 @@ static bool takes(const char *only, const test_case *t, const gradient_case *c)
     if (!target.vector_width) target.vector_width = target.device->info.vector_width;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(all[i]->name, only) != 0) continue;
+        const bool claimed[8] = {false};
         tsr_span span;
         tsr_needs needs = {0};
-        return all[i]->match(&t->graph, (int)t->graph.primitive_count - 1, NULL, &span) &&
+        return all[i]->match(&t->graph, (int)t->graph.primitive_count - 1, claimed, &span) &&
                all[i]->supports(&target, &span, &needs);
     }
     return false;

@@ -3,11 +3,6 @@
 
 #include <stdio.h>
 
-static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
-{
-    return tsr_conv2d_gradient_match(graph, primitive, claimed, span);
-}
-
 /* Rows of dx that one work-item computes: all of an image, or stripes of it where there are few images, but not so thin
  * that the windows that two of them share become many. */
 static int32_t stripe_rows(const tsr_conv2d_gradient *g)
@@ -84,7 +79,7 @@ static tsr_status prepare(tsr_step *step)
 const tsr_implementation tsr_implementation_conv2d_grad_data_cpu = {
     .name = "conv2d_grad_data_cpu",
     .anchor = TSR_KIND_CONV2D_GRAD_DATA,
-    .match = match,
+    .match = tsr_conv2d_gradient_match,
     .supports = supports,
     .prepare = prepare,
 };

@@ -5,11 +5,6 @@
 
 enum { BLOCK = 8 }; /* filters a work-item, as in the kernel */
 
-static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
-{
-    return tsr_conv2d_gradient_match(graph, primitive, claimed, span);
-}
-
 static size_t block_count(const tsr_conv2d_gradient *g)
 {
     return ((size_t)g->conv2d->filters + BLOCK - 1) / BLOCK;
@@ -134,7 +129,7 @@ static tsr_status prepare(tsr_step *step)
 const tsr_implementation tsr_implementation_conv2d_grad_weights_cpu = {
     .name = "conv2d_grad_weights_cpu",
     .anchor = TSR_KIND_CONV2D_GRAD_WEIGHTS,
-    .match = match,
+    .match = tsr_conv2d_gradient_match,
     .supports = supports,
     .prepare = prepare,
 };

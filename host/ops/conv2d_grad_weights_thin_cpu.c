@@ -3,11 +3,6 @@
 
 #include <stdio.h>
 
-static bool match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
-{
-    return tsr_conv2d_gradient_match(graph, primitive, claimed, span);
-}
-
 static int32_t partition_count(const tsr_conv2d_gradient *g)
 {
     const int32_t most = 16;
@@ -58,7 +53,7 @@ static double listed_work(const tsr_conv2d_gradient *g, const tsr_target *target
 {
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
     tsr_conv2d_gradient_block b = tsr_conv2d_gradient_block_of(g, target);
-    double live = g->activation && g->activation->function == TSR_RELU ? 0.5 : 1;
+    double live = g->sparse ? 0.5 : 1;
     double row = (run + b.vector - 1) / b.vector;
     if (b.vector < (int32_t)tsr_vector_width(target)) row /= 2;
     return g->conv2d->filters * (4 + live * (2 + g->conv2d->kernel_height * row));
@@ -132,7 +127,7 @@ static tsr_status prepare(tsr_step *step)
 const tsr_implementation tsr_implementation_conv2d_grad_weights_thin_cpu = {
     .name = "conv2d_grad_weights_thin_cpu",
     .anchor = TSR_KIND_CONV2D_GRAD_WEIGHTS,
-    .match = match,
+    .match = tsr_conv2d_gradient_match,
     .supports = supports,
     .prepare = prepare,
 };

@@ -4,10 +4,11 @@
 
 #include <stdio.h>
 
-static const tsr_primitive *maker(const tsr_graph *graph, int value, tsr_kind kind, int *number)
+/* The maker of the value, if it is of the kind and free: one that another span claims is stored by that. */
+static const tsr_primitive *maker(const tsr_graph *graph, int value, tsr_kind kind, const bool *claimed, int *number)
 {
     *number = tsr_graph_maker(graph, value);
-    if (*number == TSR_NONE || graph->primitives[*number].kind != kind) return NULL;
+    if (*number == TSR_NONE || graph->primitives[*number].kind != kind || claimed[*number]) return NULL;
     return &graph->primitives[*number];
 }
 
@@ -26,15 +27,14 @@ bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool
     for (int i = 0; i < end->output_count; i++) fits &= tsr_span_store(span, end->outputs[i]);
 
     int number, dy = end->inputs[0];
-    const tsr_primitive *pool = maker(graph, dy, TSR_KIND_POOL2D_GRAD, &number);
-    if (pool && !claimed[number] && is_listed_pool(pool)) {
+    const tsr_primitive *pool = maker(graph, dy, TSR_KIND_POOL2D_GRAD, claimed, &number);
+    if (pool && is_listed_pool(pool)) {
         fits &= tsr_span_add(span, number);
         dy = pool->inputs[0];
     }
-    const tsr_primitive *activation = maker(graph, dy, TSR_KIND_ACTIVATION_GRAD, &number);
-    if (activation && !claimed[number] && tsr_activation_elementwise(&activation->as.activation))
-        fits &= tsr_span_add(span, number);
-    if (end->kind == TSR_KIND_CONV2D_GRAD_WEIGHTS && maker(graph, end->inputs[1], TSR_KIND_GATHER, &number))
+    const tsr_primitive *activation = maker(graph, dy, TSR_KIND_ACTIVATION_GRAD, claimed, &number);
+    if (activation && tsr_activation_elementwise(&activation->as.activation)) fits &= tsr_span_add(span, number);
+    if (end->kind == TSR_KIND_CONV2D_GRAD_WEIGHTS && maker(graph, end->inputs[1], TSR_KIND_GATHER, claimed, &number))
         fits &= tsr_span_add(span, number);
     return fits;
 }
@@ -79,6 +79,10 @@ tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span)
             g.y = activation->inputs[1];
         }
     }
+    int before = activation ? TSR_NONE : tsr_graph_maker(span->graph, g.dy);
+    if (before != TSR_NONE && span->graph->primitives[before].kind == TSR_KIND_ACTIVATION_GRAD)
+        activation = &span->graph->primitives[before];
+    g.sparse = activation && activation->as.activation.function == TSR_RELU;
     return g;
 }
 

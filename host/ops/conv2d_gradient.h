@@ -15,6 +15,7 @@ typedef struct tsr_conv2d_gradient {
     const tsr_activation_descriptor *activation; /* NULL: none, or one that is linear */
     const tsr_primitive *gather;                 /* that makes x; NULL: none */
     int dy, y, winner;                           /* y, winner: TSR_NONE without activation, pool */
+    bool sparse;                                 /* relu, in the span or before it, makes many gradients zero */
     int32_t output_rows, output_columns;         /* of the convolution's output */
     int32_t rows, columns;                       /* of dy's grid: the pool's windows, or the same as above */
     int32_t top, left, pool_top, pool_left;      /* padding before the first cell */
@@ -22,7 +23,8 @@ typedef struct tsr_conv2d_gradient {
 } tsr_conv2d_gradient;
 
 /* Matches conv2d_grad_data or conv2d_grad_weights with the gradients of a max pool of at most 255 cells and of an
- * elementwise activation before it, where they are there; and, for the weights, with the gather that makes x. */
+ * elementwise activation before it, and, for the weights, with the gather that makes x: each where it is there and not
+ * claimed. */
 bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
 
 /* Describes such a span. */
