@@ -199,6 +199,55 @@ static tsr_dtype winner_type(const tsr_pool2d_descriptor *p)
     return (int64_t)p->pool_height * p->pool_width > 255 ? TSR_U16 : TSR_U8;
 }
 
+/* Adds the pool of `value`, whose extents become those of the result; *winner is made with max pooling. */
+static int add_pool2d(building *b, const tsr_pool2d_descriptor *pool, int value, bool last, int32_t extent[4],
+                      int *winner)
+{
+    int32_t from[4];
+    tsr_primitive p = {.kind = TSR_KIND_POOL2D, .layer = TSR_NONE, .input_count = 1, .inputs = {value}};
+    p.as.pool2d = *pool;
+    pool2d_extents(pool, from, extent);
+    int y = last ? output(b, "y", TSR_F32, 4, extent) : add_value(b, "pooled", TSR_ROLE_TEMPORARY, TSR_F32, 4, extent);
+    p.outputs[p.output_count++] = y;
+    if (pool->mode == TSR_POOL_MAX) {
+        *winner = add_value(b, "winner", TSR_ROLE_TEMPORARY, winner_type(pool), 4, extent);
+        p.outputs[p.output_count++] = *winner;
+    }
+    primitive(b, p);
+    return y;
+}
+
+static int add_activation(building *b, const tsr_activation_descriptor *activation, int value, bool last,
+                          const int32_t extent[4])
+{
+    tsr_primitive p = {
+        .kind = TSR_KIND_ACTIVATION, .layer = TSR_NONE, .input_count = 1, .inputs = {value}, .output_count = 1};
+    p.as.activation = *activation;
+    p.as.activation.rows = extent[0] * extent[1] * extent[2];
+    p.as.activation.columns = extent[3];
+    int y =
+        last ? output(b, "y", TSR_F32, 4, extent) : add_value(b, "activated", TSR_ROLE_TEMPORARY, TSR_F32, 4, extent);
+    p.outputs[0] = y;
+    primitive(b, p);
+    return y;
+}
+
+/* The convolution alone; its operands come first. `extent` becomes that of its result. */
+static int add_conv2d(building *b, const tsr_conv2d_descriptor *conv2d, bool last, int32_t extent[4])
+{
+    int32_t x[4], w[4];
+    conv2d_extents(conv2d, x, w, extent);
+    tsr_primitive p = {.kind = TSR_KIND_CONV2D, .layer = TSR_NONE, .input_count = 2, .output_count = 1};
+    p.as.conv2d = *conv2d;
+    p.inputs[0] = operand(b, "x", TSR_ROLE_INPUT, TSR_F32, 4, x);
+    p.inputs[1] = operand(b, "w", TSR_ROLE_PARAMETER, TSR_F32, 4, w);
+    if (conv2d->bias) p.inputs[p.input_count++] = operand(b, "b", TSR_ROLE_PARAMETER, TSR_F32, 1, &conv2d->filters);
+    int y = last ? output(b, "y", TSR_F32, 4, extent) : add_value(b, "conv", TSR_ROLE_TEMPORARY, TSR_F32, 4, extent);
+    p.outputs[0] = y;
+    primitive(b, p);
+    return y;
+}
+
 tsr_status tsr_conv2d_forward(tsr_device *device, const tsr_conv2d_descriptor *conv2d,
                               const tsr_activation_descriptor *activation, const tsr_pool2d_descriptor *pool,
                               tsr_operation **operation)
@@ -206,69 +255,28 @@ tsr_status tsr_conv2d_forward(tsr_device *device, const tsr_conv2d_descriptor *c
     *operation = NULL;
     tsr_status status = check_conv2d(conv2d);
     if (status) return status;
-    building b = {0};
-    int32_t x[4], w[4], y[4];
-    conv2d_extents(conv2d, x, w, y);
-    tsr_primitive convolution = {.kind = TSR_KIND_CONV2D, .layer = TSR_NONE, .input_count = 2, .output_count = 1};
-    convolution.as.conv2d = *conv2d;
-    convolution.inputs[0] = operand(&b, "x", TSR_ROLE_INPUT, TSR_F32, 4, x);
-    convolution.inputs[1] = operand(&b, "w", TSR_ROLE_PARAMETER, TSR_F32, 4, w);
-    if (conv2d->bias)
-        convolution.inputs[convolution.input_count++] =
-            operand(&b, "b", TSR_ROLE_PARAMETER, TSR_F32, 1, &conv2d->filters);
-    /* As in a network: a monotone activation comes after a max pool, with the same values and a part of the work. */
+    int32_t x[4], w[4], extent[4];
+    conv2d_extents(conv2d, x, w, extent);
     tsr_pool2d_descriptor p = {0};
     if (pool) {
         p = *pool;
-        p.batch = y[0], p.height = y[1], p.width = y[2], p.channels = y[3];
-        status = check_pool2d(&p);
-        if (status) goto done;
+        p.batch = extent[0], p.height = extent[1], p.width = extent[2], p.channels = extent[3];
+        if ((status = check_pool2d(&p))) return status;
     }
-    bool activate = activation && activation->function != TSR_LINEAR;
-    bool behind = activate && pool && p.mode == TSR_POOL_MAX && tsr_activation_monotone(activation);
-    enum { ACTIVATE, POOL } order[2];
-    int count = 0;
-    if (activate && !behind) order[count++] = ACTIVATE;
-    if (pool) order[count++] = POOL;
-    if (activate && behind) order[count++] = ACTIVATE;
-    int32_t extent[4];
-    memcpy(extent, y, sizeof extent);
-    int pooled_winner = TSR_NONE;
-    int value =
-        count ? add_value(&b, "conv", TSR_ROLE_TEMPORARY, TSR_F32, 4, extent) : output(&b, "y", TSR_F32, 4, extent);
-    convolution.outputs[0] = value;
-    primitive(&b, convolution);
-    for (int i = 0; i < count; i++) {
-        bool last = i == count - 1;
-        tsr_primitive next = {.layer = TSR_NONE, .input_count = 1, .inputs = {value}, .output_count = 1};
-        if (order[i] == POOL) {
-            int32_t from[4];
-            pool2d_extents(&p, from, extent);
-            next.kind = TSR_KIND_POOL2D;
-            next.as.pool2d = p;
-        } else {
-            next.kind = TSR_KIND_ACTIVATION;
-            next.as.activation = *activation;
-            next.as.activation.rows = extent[0] * extent[1] * extent[2];
-            next.as.activation.columns = extent[3];
-        }
-        value = last ? output(&b, "y", TSR_F32, 4, extent)
-                     : add_value(&b, "hidden", TSR_ROLE_TEMPORARY, TSR_F32, 4, extent);
-        next.outputs[0] = value;
-        if (order[i] == POOL && p.mode == TSR_POOL_MAX) {
-            pooled_winner = add_value(&b, "winner", TSR_ROLE_TEMPORARY, winner_type(&p), 4, extent);
-            next.outputs[next.output_count++] = pooled_winner;
-        }
-        primitive(&b, next);
-    }
-    if (pooled_winner != TSR_NONE) {
-        b.operands[b.operand_count++] = pooled_winner;
-        b.wanted[b.wanted_count++] = pooled_winner;
+    if (activation && activation->function == TSR_LINEAR) activation = NULL;
+    /* As in a network: a monotone activation comes after a max pool, with the same values and a part of the work. */
+    bool behind = activation && pool && p.mode == TSR_POOL_MAX && tsr_activation_monotone(activation);
+
+    building b = {0};
+    int winner = TSR_NONE, value = add_conv2d(&b, conv2d, !activation && !pool, extent);
+    if (activation && !behind) value = add_activation(&b, activation, value, !pool, extent);
+    if (pool) value = add_pool2d(&b, &p, value, !behind, extent, &winner);
+    if (behind) add_activation(&b, activation, value, true, extent);
+    if (winner != TSR_NONE) {
+        b.operands[b.operand_count++] = winner;
+        b.wanted[b.wanted_count++] = winner;
     }
     return finish(&b, device, TSR_GEMM_AUTO, operation);
-done:
-    tsr_graph_clear(&b.graph);
-    return status;
 }
 
 tsr_status tsr_conv2d_backward_data(tsr_device *device, const tsr_conv2d_descriptor *conv2d, tsr_operation **operation)
@@ -316,7 +324,8 @@ tsr_status tsr_conv2d_backward_weights(tsr_device *device, const tsr_conv2d_desc
     return finish(&b, device, TSR_GEMM_AUTO, operation);
 }
 
-tsr_status tsr_pool2d_forward(tsr_device *device, const tsr_pool2d_descriptor *pool, tsr_operation **operation)
+static tsr_status pool2d_operation(tsr_device *device, const tsr_pool2d_descriptor *pool, bool backward,
+                                   tsr_operation **operation)
 {
     *operation = NULL;
     tsr_pool2d_descriptor d = *pool;
@@ -325,32 +334,30 @@ tsr_status tsr_pool2d_forward(tsr_device *device, const tsr_pool2d_descriptor *p
     building b = {0};
     int32_t x[4], y[4];
     pool2d_extents(&d, x, y);
-    tsr_primitive p = {.kind = TSR_KIND_POOL2D, .layer = TSR_NONE, .input_count = 1, .output_count = 1};
+    tsr_primitive p = {.kind = backward ? TSR_KIND_POOL2D_GRAD : TSR_KIND_POOL2D, .layer = TSR_NONE};
     p.as.pool2d = d;
-    p.inputs[0] = operand(&b, "x", TSR_ROLE_INPUT, TSR_F32, 4, x);
-    p.outputs[0] = output(&b, "y", TSR_F32, 4, y);
-    if (d.mode == TSR_POOL_MAX) p.outputs[p.output_count++] = output(&b, "winner", winner_type(&d), 4, y);
+    bool winner = d.mode == TSR_POOL_MAX;
+    if (backward) {
+        p.inputs[p.input_count++] = operand(&b, "dy", TSR_ROLE_INPUT, TSR_F32, 4, y);
+        if (winner) p.inputs[p.input_count++] = operand(&b, "winner", TSR_ROLE_INPUT, winner_type(&d), 4, y);
+        p.outputs[p.output_count++] = output(&b, "dx", TSR_F32, 4, x);
+    } else {
+        p.inputs[p.input_count++] = operand(&b, "x", TSR_ROLE_INPUT, TSR_F32, 4, x);
+        p.outputs[p.output_count++] = output(&b, "y", TSR_F32, 4, y);
+        if (winner) p.outputs[p.output_count++] = output(&b, "winner", winner_type(&d), 4, y);
+    }
     primitive(&b, p);
     return finish(&b, device, TSR_GEMM_AUTO, operation);
 }
 
+tsr_status tsr_pool2d_forward(tsr_device *device, const tsr_pool2d_descriptor *pool, tsr_operation **operation)
+{
+    return pool2d_operation(device, pool, false, operation);
+}
+
 tsr_status tsr_pool2d_backward(tsr_device *device, const tsr_pool2d_descriptor *pool, tsr_operation **operation)
 {
-    *operation = NULL;
-    tsr_pool2d_descriptor d = *pool;
-    tsr_status status = check_pool2d(&d);
-    if (status) return status;
-    building b = {0};
-    int32_t x[4], y[4];
-    pool2d_extents(&d, x, y);
-    tsr_primitive p = {.kind = TSR_KIND_POOL2D_GRAD, .layer = TSR_NONE, .input_count = 1, .output_count = 1};
-    p.as.pool2d = d;
-    p.inputs[0] = operand(&b, "dy", TSR_ROLE_INPUT, TSR_F32, 4, y);
-    if (d.mode == TSR_POOL_MAX)
-        p.inputs[p.input_count++] = operand(&b, "winner", TSR_ROLE_INPUT, winner_type(&d), 4, y);
-    p.outputs[0] = output(&b, "dx", TSR_F32, 4, x);
-    primitive(&b, p);
-    return finish(&b, device, TSR_GEMM_AUTO, operation);
+    return pool2d_operation(device, pool, true, operation);
 }
 
 static tsr_status activation_operation(tsr_device *device, const tsr_activation_descriptor *activation, bool backward,
