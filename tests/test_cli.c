@@ -149,6 +149,15 @@ START_TEST(devices_that_are_not_there)
 }
 END_TEST
 
+START_TEST(too_little_device_memory)
+{
+    check_environment("POCL_MEMORY_LIMIT=1", "explain --batch-size 48000", 1, "choose a smaller batch size");
+    cli_contains(cli_process.err, "but device ");
+    cli_run(1, "explain --batch-size 1000000");
+    cli_contains(cli_process.err, "use a smaller batch size");
+}
+END_TEST
+
 START_TEST(output_that_cannot_be_written_is_a_failure)
 {
     const char *arguments[] = {"/bin/sh", "-c", "exec " TEST_PROGRAM " --help >/dev/full", NULL};
@@ -165,6 +174,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, wrong_usage_exits_with_2);
     tcase_add_test(tests, devices_are_listed);
     tcase_add_test(tests, devices_that_are_not_there);
+    tcase_add_test(tests, too_little_device_memory);
     tcase_add_test(tests, output_that_cannot_be_written_is_a_failure);
 }
 

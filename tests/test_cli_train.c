@@ -181,6 +181,16 @@ START_TEST(patience_ends_it_early)
 }
 END_TEST
 
+START_TEST(a_loss_that_is_not_finite_stops_it)
+{
+    cli_run(1, "%s --optimizer sgd --learning-rate 1000", common_arguments());
+    cli_contains(cli_process.err, "the loss is not finite in epoch 1, step ");
+    cli_contains(cli_process.err, "the first layer at fault is ");
+    check_no_leftovers();
+    remove_output();
+}
+END_TEST
+
 START_TEST(an_interrupt_keeps_the_best)
 {
     char text[1024];
@@ -281,6 +291,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, goes_on_from_weights_or_afresh);
     tcase_add_test(tests, options_reach_the_training);
     tcase_add_test(tests, patience_ends_it_early);
+    tcase_add_test(tests, a_loss_that_is_not_finite_stops_it);
     tcase_add_test(tests, an_interrupt_keeps_the_best);
     tcase_add_test(tests, a_full_disk_leaves_no_partial_file);
     tcase_add_test(tests, places_that_cannot_be_written_are_refused_at_once);

@@ -4,8 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#define CELLS 30
+#define CELLS        30 /* of the bar */
+#define FEWEST_CELLS 5  /* on a narrow terminal */
 
 /* A line that grows. */
 typedef struct progress_line {
@@ -25,13 +28,13 @@ static void add(progress_line *line, const char *format, ...)
 }
 
 /* " 123/1500 [==>......]" */
-static void add_bar(progress_line *line, int32_t done, int32_t total)
+static void add_bar(progress_line *line, int cells, int32_t done, int32_t total)
 {
     char number[16];
     int digits = snprintf(number, sizeof number, "%d", (int)total);
-    int filled = total > 0 ? (int)((int64_t)CELLS * done / total) : CELLS;
+    int filled = total > 0 ? (int)((int64_t)cells * done / total) : cells;
     add(line, "%*d/%d [", digits, (int)done, (int)total);
-    for (int i = 0; i < CELLS; i++) add(line, "%c", i + 1 == filled && done < total ? '>' : i < filled ? '=' : '.');
+    for (int i = 0; i < cells; i++) add(line, "%c", i + 1 == filled && done < total ? '>' : i < filled ? '=' : '.');
     add(line, "]");
 }
 
@@ -93,6 +96,31 @@ static tsr_status on_epoch_begin(void *context, tsr_model *model, int32_t epoch)
     return TSR_OK;
 }
 
+/* Characters of a row of the terminal. */
+static int terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* The line of an epoch in progress. */
+static void add_running(progress_line *line, int cells, int32_t done, int32_t total, const tsr_metrics *running,
+                        double seconds)
+{
+    add_bar(line, cells, done, total);
+    if (done < total) {
+        add(line, " - ETA: ");
+        add_eta(line, seconds / done * (total - done));
+    } else {
+        add(line, " - %.0fs ", seconds);
+        add_step_time(line, seconds, total);
+    }
+    if (running->samples > 0) {
+        add_number(line, "loss", running->loss);
+        add_number(line, "accuracy", running->accuracy);
+    }
+}
+
 static tsr_status on_progress(void *context, tsr_model *model, int32_t done, int32_t total, const tsr_metrics *running,
                               double seconds)
 {
@@ -101,17 +129,15 @@ static tsr_status on_progress(void *context, tsr_model *model, int32_t done, int
     (void)model;
     state->batches = total;
     if (state->verbose != 1 || !state->terminal || done <= 0) return TSR_OK;
-    add_bar(&line, done, total);
-    if (done < total) {
-        add(&line, " - ETA: ");
-        add_eta(&line, seconds / done * (total - done));
-    } else {
-        add(&line, " - %.0fs ", seconds);
-        add_step_time(&line, seconds, total);
-    }
-    if (running->samples > 0) {
-        add_number(&line, "loss", running->loss);
-        add_number(&line, "accuracy", running->accuracy);
+    add_running(&line, CELLS, done, total, running, seconds);
+    /* A line that wraps could not be drawn over. */
+    int excess = line.length - (terminal_columns() - 1);
+    if (excess > 0) {
+        int cells = CELLS - excess > FEWEST_CELLS ? CELLS - excess : FEWEST_CELLS;
+        line = (progress_line){0};
+        add_running(&line, cells, done, total, running, seconds);
+        if (line.length > terminal_columns() - 1) line.length = terminal_columns() - 1;
+        line.text[line.length] = '\0';
     }
     draw(state, &line);
     state->width = line.length;
@@ -125,7 +151,7 @@ static tsr_status on_epoch_end(void *context, tsr_model *model, const tsr_epoch 
     (void)model, (void)stop;
     if (state->verbose == 0) return TSR_OK;
     if (state->verbose == 1) {
-        add_bar(&line, state->batches, state->batches);
+        add_bar(&line, CELLS, state->batches, state->batches);
         add(&line, " - %.0fs ", epoch->seconds);
         add_step_time(&line, epoch->seconds, state->batches);
         add_metrics(&line, epoch);
