@@ -4,7 +4,7 @@
  *          m += (g - m)(1 - beta_1); v += (g^2 - v)(1 - beta_2); w -= m alpha / (sqrt(v) + epsilon)
  *   sgd    w -= lr g; with momentum: m = momentum m - lr g; w += m
  *
- * -D OPTIMIZER_ADAM      with BETA_1, BETA_2, EPSILON
+ * -D OPTIMIZER_ADAM      with BETA_1, BETA_2, EPSILON and ONE_MINUS_BETA_1, ONE_MINUS_BETA_2 (see ops/optimizer.h)
  * -D OPTIMIZER_MOMENTUM  sgd with MOMENTUM
  * neither                plain sgd
  *
@@ -42,8 +42,8 @@ static float optimizer_rate(float learning_rate, int step)
 #define OPTIMIZER_STEP(T, name)                                                                                        \
     static void name(T g, float rate, T *w, T *m, T *v)                                                                \
     {                                                                                                                  \
-        *m += (g - *m) * (1.0f - BETA_1);                                                                              \
-        *v += (g * g - *v) * (1.0f - BETA_2);                                                                          \
+        *m += (g - *m) * ONE_MINUS_BETA_1;                                                                             \
+        *v += (g * g - *v) * ONE_MINUS_BETA_2;                                                                         \
         *w -= *m * rate / (sqrt(*v) + EPSILON);                                                                        \
     }
 #elif defined(OPTIMIZER_MOMENTUM)

@@ -4,11 +4,16 @@
 
 #include "ops/graph.h"
 
-#define TSR_OPTIMIZER_OPTIONS 160
+#define TSR_OPTIMIZER_OPTIONS 256
 
 /* The -D options with which a kernel that includes optimizer.cl takes the descriptor's step: `options` has room for
  * TSR_OPTIMIZER_OPTIONS bytes. */
 void tsr_optimizer_options(const tsr_update_descriptor *update, char *options);
+
+/* 1 - beta by which Adam's moments move, as Keras takes it: of the decimal number that was meant (0.001 for 0.999),
+ * while the powers of beta in alpha are those of the float. The two differ by 1.3e-5 of it, which makes every step of
+ * training a little longer or shorter. */
+float tsr_optimizer_one_minus(float beta);
 
 /* How many moments of the parameter an optimizer keeps: adam 2, sgd with momentum 1, plain sgd 0. */
 int tsr_optimizer_moments(const tsr_update_descriptor *update);

@@ -18,8 +18,8 @@ static void update(const tsr_primitive *primitive, const double *const *inputs, 
         if (stopped) {
             step = 0;
         } else if (d->optimizer == TSR_OPTIMIZER_ADAM) {
-            m += (g[i] - m) * (1 - beta_1);
-            v += (g[i] * g[i] - v) * (1 - beta_2);
+            m += (g[i] - m) * tsr_optimizer_one_minus(d->beta_1);
+            v += (g[i] * g[i] - v) * tsr_optimizer_one_minus(d->beta_2);
             step = -m * alpha / (sqrt(v) + d->epsilon);
         } else if (moments > 0) {
             step = m = d->momentum * m - rate * g[i];
