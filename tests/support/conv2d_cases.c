@@ -1,6 +1,10 @@
 #include "support/conv2d_cases.h"
 
-enum { KERNELS = 7, STRIDES = 4, SIZES = 4, COUNTS = 4, BATCHES = 5, POOLS = 4, FILLS = 3, AXES = 10 };
+enum { KERNELS = 7, STRIDES = 4, SIZES = 4, COUNTS = 4, BATCHES = 5, POOLS = 4, FILLS = 3 };
+
+/* The axes; the first ones make programs. */
+enum { KERNEL, STRIDE, CHANNELS, FILTERS, BIAS, POOL, FUNCTION, PADDING, SIZE, BATCH, POOL_PADDING, FILL, AXES };
+enum { PROGRAM_AXES = PADDING };
 
 static const int32_t kernels[KERNELS][2] = {{1, 1}, {3, 3}, {5, 5}, {11, 11}, {1, 2}, {7, 1}, {3, 5}};
 static const int32_t strides[STRIDES][2] = {{1, 1}, {2, 2}, {4, 4}, {2, 3}};
@@ -36,31 +40,28 @@ static void grow(tsr_conv2d_descriptor *c, const tsr_pool2d_descriptor *p)
 static test_conv2d_case make_case(const test_conv2d_axes *axes, const int *k, const int32_t sizes[SIZES][2])
 {
     const int32_t counts[COUNTS] = {1, at_least(axes->tile - 1, 1), axes->tile, axes->tile + 1};
-    int pair = axes->programs >= KERNELS * STRIDES ? -1 : k[0];
-    const int32_t *kernel = kernels[k[0] % KERNELS];
-    /* Fewer programs than pairs: the kernels and the strides each go round. */
-    const int32_t *stride = strides[pair < 0 ? k[0] / KERNELS : pair % STRIDES];
-    const int32_t *pool = pools[k[7] + (axes->overlapping ? POOLS : 0)];
+    const int32_t *kernel = kernels[k[KERNEL]], *stride = strides[k[STRIDE]];
+    const int32_t *pool = pools[k[POOL] + (axes->overlapping ? POOLS : 0)];
     test_conv2d_case c = {
-        .conv2d = {.batch = batches[k[5]],
-                   .height = sizes[k[2]][0],
-                   .width = sizes[k[2]][1],
-                   .channels = counts[k[3]],
-                   .filters = counts[k[4]],
+        .conv2d = {.batch = batches[k[BATCH]],
+                   .height = sizes[k[SIZE]][0],
+                   .width = sizes[k[SIZE]][1],
+                   .channels = counts[k[CHANNELS]],
+                   .filters = counts[k[FILTERS]],
                    .kernel_height = kernel[0],
                    .kernel_width = kernel[1],
                    .stride_height = stride[0],
                    .stride_width = stride[1],
-                   .padding = k[1] ? TSR_PADDING_SAME : TSR_PADDING_VALID,
-                   .bias = k[6]},
+                   .padding = k[PADDING] ? TSR_PADDING_SAME : TSR_PADDING_VALID,
+                   .bias = k[BIAS]},
         .pool = {.mode = TSR_POOL_MAX,
                  .pool_height = pool[0],
                  .pool_width = pool[1],
                  .stride_height = pool[2],
                  .stride_width = pool[3],
-                 .padding = (k[7] + k[8]) % 2 ? TSR_PADDING_SAME : TSR_PADDING_VALID},
-        .function = functions[k[9]],
-        .fill = fills[k[8]],
+                 .padding = k[POOL_PADDING] ? TSR_PADDING_SAME : TSR_PADDING_VALID},
+        .function = functions[k[FUNCTION]],
+        .fill = fills[k[FILL]],
     };
     grow(&c.conv2d, &c.pool);
     if (work(&c.conv2d) > 2e7) {
@@ -79,10 +80,22 @@ static test_conv2d_case make_case(const test_conv2d_axes *axes, const int *k, co
 
 int test_conv2d_cases(const test_conv2d_axes *axes, test_conv2d_case *cases)
 {
-    static int levels_of[TEST_MAX_CONV2D_CASES * AXES];
+    static int programs[TEST_MAX_CONV2D_CASES * PROGRAM_AXES], chosen[TEST_MAX_CONV2D_CASES * AXES];
     const int32_t sizes[SIZES][2] = {{1, 1}, {5, 7}, {13, 11}, {axes->image[0], axes->image[1]}};
-    const int levels[AXES] = {axes->programs, 2, SIZES, COUNTS, COUNTS, BATCHES, 2, POOLS, FILLS, axes->activations};
-    int count = test_cover_pairs(levels, AXES, levels_of, TEST_MAX_CONV2D_CASES);
-    for (int i = 0; i < count; i++) cases[i] = make_case(axes, levels_of + i * AXES, sizes);
+    const int levels[AXES] = {[KERNEL] = KERNELS,
+                              [STRIDE] = STRIDES,
+                              [CHANNELS] = COUNTS,
+                              [FILTERS] = COUNTS,
+                              [BIAS] = 2,
+                              [POOL] = POOLS,
+                              [FUNCTION] = axes->activations,
+                              [PADDING] = 2,
+                              [SIZE] = SIZES,
+                              [BATCH] = BATCHES,
+                              [POOL_PADDING] = 2,
+                              [FILL] = FILLS};
+    int program_count = test_cover_pairs(levels, PROGRAM_AXES, programs, TEST_MAX_CONV2D_CASES);
+    int count = test_extend_pairs(levels, AXES, programs, program_count, PROGRAM_AXES, chosen, TEST_MAX_CONV2D_CASES);
+    for (int i = 0; i < count; i++) cases[i] = make_case(axes, chosen + i * AXES, sizes);
     return count;
 }

@@ -14,17 +14,17 @@ typedef struct test_conv2d_case {
 } test_conv2d_case;
 
 /* What differs from test to test; the rest is fixed: kernels 1x1, 3x3, 5x5, 11x11, 1x2, 7x1, 3x5; strides 1, 2, 4,
- * (2,3); both paddings; batches 1, 2, 3, 53, 64; pools 2x2, 2x3, 3x3, 3x3 with stride 2; with and without bias. */
+ * (2,3); both paddings; batches 1, 2, 3, 53, 64; pools 2x2, 2x3, 3x3; with and without bias. */
 typedef struct test_conv2d_axes {
     int32_t tile;     /* channels and filters are 1, tile - 1, tile, tile + 1 */
     int32_t image[2]; /* an extent that is larger than a tile of pixels */
-    bool overlapping; /* whether pools may overlap: otherwise 3x3 has stride 3, or (4,3) */
-    int programs;     /* at most so many combinations of kernel and stride, each with every value: 7 to 28 */
+    bool overlapping; /* pools 3x3 with stride 2 and 3x2 with stride 1; otherwise 3x3 with stride 3 and (4,3) */
     int activations;  /* of linear, relu, tanh, elu: the first so many */
 } test_conv2d_axes;
 
-/* Cases that cover every pair of values of two axes. An image grows to hold the kernel and the pool's window; where a
- * case would take long its image is a small one instead. Returns their number. */
+/* Cases that cover every pair of values of two axes. Kernel, stride, channels, filters, bias, pool and activation,
+ * which make programs, come in as few combinations as cover their pairs. An image grows to hold the kernel and the
+ * pool's window; where a case would take long its image is a small one instead. Returns their number. */
 int test_conv2d_cases(const test_conv2d_axes *axes, test_conv2d_case *cases);
 
 #endif

@@ -22,16 +22,27 @@ static int gain(pair_table covered, const int *row, const int *order, int end)
     return count;
 }
 
+/* Rows that the first parameters of a case may be taken from; no rows: they are as free as the others. */
+typedef struct prefixes {
+    const int *rows;
+    int count, parameters;
+} prefixes;
+
 /* A case, one parameter after another in random order, each with the value that covers most. */
-static int propose(pair_table covered, const int *levels, int parameters, int *row, uint32_t *state)
+static int propose(pair_table covered, const int *levels, int parameters, prefixes fixed, int *row, uint32_t *state)
 {
     int order[MAX_PARAMETERS];
-    for (int p = 0; p < parameters; p++) {
-        int other = (int)(next_random(state) % (uint32_t)(p + 1));
+    for (int p = 0; p < fixed.parameters; p++) order[p] = p;
+    for (int p = fixed.parameters; p < parameters; p++) {
+        int other = fixed.parameters + (int)(next_random(state) % (uint32_t)(p + 1 - fixed.parameters));
         order[p] = order[other];
         order[other] = p;
     }
-    for (int at = 0; at < parameters; at++) {
+    if (fixed.count) {
+        int which = (int)(next_random(state) % (uint32_t)fixed.count);
+        memcpy(row, fixed.rows + (size_t)which * (size_t)fixed.parameters, (size_t)fixed.parameters * sizeof *row);
+    }
+    for (int at = fixed.parameters; at < parameters; at++) {
         int best = -1, value = 0, start = (int)(next_random(state) % (uint32_t)levels[order[at]]);
         for (int k = 0; k < levels[order[at]]; k++) {
             row[order[at]] = (start + k) % levels[order[at]];
@@ -43,7 +54,7 @@ static int propose(pair_table covered, const int *levels, int parameters, int *r
     return gain(covered, row, order, parameters);
 }
 
-int test_cover_pairs(const int *levels, int parameters, int *cases, int capacity)
+static int cover(const int *levels, int parameters, prefixes fixed, int *cases, int capacity)
 {
     ck_assert_int_le(parameters, MAX_PARAMETERS);
     static pair_table covered;
@@ -59,7 +70,9 @@ int test_cover_pairs(const int *levels, int parameters, int *cases, int capacity
         ck_assert_int_lt(count, capacity);
         int best = 0, *row = cases + (size_t)count * (size_t)parameters;
         for (int candidate = 0; candidate < 50 || best == 0; candidate++) {
-            int proposal[MAX_PARAMETERS], found = propose(covered, levels, parameters, proposal, &state);
+            ck_assert_int_lt(candidate, 100000); /* the prefixes do not hold all pairs */
+            int proposal[MAX_PARAMETERS];
+            int found = propose(covered, levels, parameters, fixed, proposal, &state);
             if (found <= best) continue;
             best = found;
             memcpy(row, proposal, (size_t)parameters * sizeof *row);
@@ -70,4 +83,15 @@ int test_cover_pairs(const int *levels, int parameters, int *cases, int capacity
         count++;
     }
     return count;
+}
+
+int test_cover_pairs(const int *levels, int parameters, int *cases, int capacity)
+{
+    return cover(levels, parameters, (prefixes){0}, cases, capacity);
+}
+
+int test_extend_pairs(const int *levels, int parameters, const int *sets, int set_count, int set_parameters, int *cases,
+                      int capacity)
+{
+    return cover(levels, parameters, (prefixes){sets, set_count, set_parameters}, cases, capacity);
 }

@@ -113,5 +113,9 @@ void test_evaluate(test_case *t, const tsr_primitive *primitive);
  * takes value cases[i * parameters + p] of it. Returns how many cases there are, at most `capacity`. The same each
  * time. */
 int test_cover_pairs(const int *levels, int parameters, int *cases, int capacity);
+/* The same where the first `set_parameters` parameters of each case are those of one of `set_count` sets, which cover
+ * all pairs among themselves: sets that make a program each are so crossed with parameters that are arguments. */
+int test_extend_pairs(const int *levels, int parameters, const int *sets, int set_count, int set_parameters, int *cases,
+                      int capacity);
 
 #endif

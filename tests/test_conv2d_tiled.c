@@ -1,0 +1,145 @@
+/* The convolution for GPUs, with its epilogues, against the twins; it runs on any device when a test asks for it. */
+#include "support/conv2d_cases.h"
+
+#include "device/device.h"
+
+static test_conv2d_case cases[TEST_MAX_CONV2D_CASES];
+
+static int image(test_case *t, const tsr_conv2d_descriptor *d)
+{
+    return test_input(t, "x", TSR_F32, 4, (int32_t[]){d->batch, d->height, d->width, d->channels});
+}
+
+/* The convolution with what stands behind it. */
+static void run(const test_conv2d_case *c, bool pooled, bool winners, bool activated, const char *name, uint32_t seed)
+{
+    test_case t = {.fill = c->fill, .seed = seed};
+    bool finite = c->fill != TEST_NAN && c->fill != TEST_INFINITE && c->fill != TEST_MINUS_INFINITE;
+    int y = test_conv2d(&t, &c->conv2d, image(&t, &c->conv2d)), winner;
+    /* Zeros are multiplied for pixels outside the image, so what is not finite stays out of the filters. */
+    for (int v = 1; !finite && v < (int)t.graph.value_count; v++) test_fill_value(&t, v, TEST_INTEGERS);
+    if (pooled) y = test_pool2d(&t, &c->pool, y, winners ? &winner : NULL);
+    if (activated) test_activation(&t, c->function, 1, y);
+    test_run_case(&t, &(test_options){.only = name});
+}
+
+START_TEST(covers_pairs)
+{
+    int count = test_conv2d_cases(&(test_conv2d_axes){.tile = 4, .image = {17, 21}, .activations = 1}, cases);
+    for (int i = 0; i < count; i++) run(&cases[i], false, false, false, "conv2d_tiled", (uint32_t)i);
+}
+END_TEST
+
+START_TEST(epilogues_cover_pairs)
+{
+    int count = test_conv2d_cases(&(test_conv2d_axes){.tile = 4, .image = {17, 21}, .activations = 4}, cases);
+    for (int i = 0; i < count; i++) {
+        bool pooled = i % 4 != 3;
+        if (cases[i].function == TSR_LINEAR)
+            run(&cases[i], true, i % 2, false, "conv2d_pool_tiled", (uint32_t)i);
+        else
+            run(&cases[i], pooled, i % 2, true, "conv2d_activation_tiled", (uint32_t)i);
+    }
+}
+END_TEST
+
+static const tsr_conv2d_descriptor small = {2, 7, 8, 3, 5, 3, 3, 1, 1, TSR_PADDING_SAME, true};
+
+START_TEST(pools_pass_on_what_is_not_finite)
+{
+    const test_fill fills[] = {TEST_TIES, TEST_NAN, TEST_INFINITE, TEST_MINUS_INFINITE};
+    for (int i = 0; i < 4; i++)
+        for (int mode = 0; mode < 2; mode++) {
+            test_conv2d_case c = {
+                .conv2d = small,
+                .fill = fills[i],
+                .function = TSR_RELU,
+                .pool = {mode ? TSR_POOL_AVERAGE : TSR_POOL_MAX, 2, 7, 8, 5, 2, 3, 2, 3, TSR_PADDING_SAME}};
+            run(&c, true, true, true, "conv2d_activation_tiled", 1);
+        }
+}
+END_TEST
+
+/* Several tiles of filters and of windows, the last ones partly filled. */
+START_TEST(larger_than_a_tile)
+{
+    test_conv2d_case c = {.conv2d = {3, 14, 14, 17, 67, 3, 3, 1, 1, TSR_PADDING_SAME, true},
+                          .fill = TEST_INTEGERS,
+                          .function = TSR_RELU,
+                          .pool = {TSR_POOL_MAX, 3, 14, 14, 67, 2, 2, 2, 2, TSR_PADDING_VALID}};
+    run(&c, true, true, true, "conv2d_activation_tiled", 1);
+    run(&c, false, false, false, "conv2d_tiled", 1);
+}
+END_TEST
+
+/* A device with a small work-group or little local memory gets a smaller tile, down to one work-item. */
+START_TEST(tile_shrinks_to_the_device)
+{
+    tsr_device_info *info = &test_device()->info, whole = *info;
+    const size_t groups[] = {64, 6, 1};
+    const uint64_t memory[] = {8192, 1200, 100};
+    test_conv2d_case c = {.conv2d = small,
+                          .fill = TEST_INTEGERS,
+                          .function = TSR_RELU,
+                          .pool = {TSR_POOL_MAX, 2, 7, 8, 5, 2, 2, 2, 2, TSR_PADDING_VALID}};
+    for (int i = 0; i < 3; i++) {
+        *info = whole;
+        info->max_work_group = groups[i];
+        run(&c, true, true, true, "conv2d_activation_tiled", 1);
+        *info = whole;
+        info->local_memory = memory[i];
+        run(&c, true, true, true, "conv2d_activation_tiled", 1);
+    }
+    *info = whole;
+}
+END_TEST
+
+/* What it does not compute it refuses, and the plan finds another way. */
+START_TEST(refuses)
+{
+    tsr_device_info *info = &test_device()->info, whole = *info;
+    extern const tsr_implementation tsr_implementation_conv2d_activation_tiled;
+    const tsr_implementation *tiled = &tsr_implementation_conv2d_activation_tiled;
+    const struct {
+        tsr_pool2d_descriptor pool;
+        tsr_activation function;
+        uint64_t memory;
+        const char *only, *reason;
+    } bad[] = {
+        {{TSR_POOL_MAX, 2, 7, 8, 5, 3, 3, 2, 2, TSR_PADDING_SAME}, TSR_RELU, 0, tiled->name, "overlap"},
+        {{TSR_POOL_MAX, 2, 7, 8, 5, 2, 2, 2, 2, TSR_PADDING_SAME}, TSR_SOFTMAX, 0, tiled->name, "softmax"},
+        {{TSR_POOL_AVERAGE, 2, 7, 8, 5, 7, 8, 7, 8, TSR_PADDING_SAME}, TSR_RELU, 800, tiled->name, "local memory"},
+        {{TSR_POOL_MAX, 2, 7, 8, 5, 2, 2, 2, 2, TSR_PADDING_SAME}, TSR_RELU, 16, tiled->name, "local memory"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        test_case t = {0};
+        int y = test_pool2d(&t, &bad[i].pool, test_conv2d(&t, &small, image(&t, &small)), NULL);
+        int last = tsr_graph_maker(&t.graph, test_activation(&t, bad[i].function, 1, y));
+        tsr_target target = {.device = test_device(), .fuse = true, .only = bad[i].only};
+        tsr_span span;
+        tsr_needs needs = {0};
+        ck_assert(tiled->match(&t.graph, last, NULL, &span));
+        if (bad[i].memory) info->local_memory = bad[i].memory;
+        ck_assert(!tiled->supports(&target, &span, &needs));
+        ck_assert_msg(strstr(needs.reason, bad[i].reason), "\"%s\" does not contain \"%s\"", needs.reason,
+                      bad[i].reason);
+        *info = whole;
+        test_clear_case(&t);
+    }
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_test(tests, covers_pairs);
+    tcase_add_test(tests, epilogues_cover_pairs);
+    tcase_add_test(tests, pools_pass_on_what_is_not_finite);
+    tcase_add_test(tests, larger_than_a_tile);
+    tcase_add_test(tests, tile_shrinks_to_the_device);
+    tcase_add_test(tests, refuses);
+}
+
+int main(void)
+{
+    return test_run("conv2d_tiled", add_tests);
+}
