@@ -44,7 +44,7 @@ static void write_text(writer *out, hid_t object, const char *name, const char *
 
 static void write_json(writer *out, hid_t object, const char *name, json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_PRESERVE_ORDER) : NULL;
+    char *text = value ? json_dumps(value, TSR_KERAS_JSON_FLAGS) : NULL;
     if (text)
         write_text(out, object, name, text);
     else

@@ -33,7 +33,7 @@ tsr_status tsr_model_to_json(const tsr_model *model, char **text)
     if (network) {
         json_object_set_new(network, "keras_version", json_string("2.15.0"));
         json_object_set_new(network, "backend", json_string("tensorflow"));
-        *text = json_dumps(network, JSON_PRESERVE_ORDER);
+        *text = json_dumps(network, TSR_KERAS_JSON_FLAGS);
     }
     json_decref(network);
     return *text ? TSR_OK : tsr_fail_memory("the model's configuration", 0);

@@ -6,6 +6,9 @@
 
 #include <jansson.h>
 
+/* How configurations are printed: in order, and 0.4 as 0.4. */
+#define TSR_KERAS_JSON_FLAGS (JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(16))
+
 /* {"class_name": "Sequential", "config": {"name": ..., "layers": [...]}}; NULL when memory is short. */
 json_t *tsr_keras_network(const tsr_model *model);
 
