@@ -25,20 +25,12 @@ static void run(const test_conv2d_case *c, bool pooled, bool winners, bool activ
 
 START_TEST(covers_pairs)
 {
-    int count = test_conv2d_cases(&(test_conv2d_axes){.tile = 4, .image = {17, 21}, .activations = 1}, cases);
-    for (int i = 0; i < count; i++) run(&cases[i], false, false, false, "conv2d_tiled", (uint32_t)i);
-}
-END_TEST
-
-START_TEST(epilogues_cover_pairs)
-{
-    int count = test_conv2d_cases(&(test_conv2d_axes){.tile = 4, .image = {17, 21}, .activations = 4}, cases);
+    int count =
+        test_conv2d_cases(&(test_conv2d_axes){.tile = 4, .image = {17, 21}, .unpooled = true, .activations = 4}, cases);
     for (int i = 0; i < count; i++) {
-        bool pooled = i % 4 != 3;
-        if (cases[i].function == TSR_LINEAR)
-            run(&cases[i], true, i % 2, false, "conv2d_pool_tiled", (uint32_t)i);
-        else
-            run(&cases[i], pooled, i % 2, true, "conv2d_activation_tiled", (uint32_t)i);
+        bool pooled = cases[i].pool.pool_height, activated = cases[i].function != TSR_LINEAR;
+        const char *name = activated ? "conv2d_activation_tiled" : pooled ? "conv2d_pool_tiled" : "conv2d_tiled";
+        run(&cases[i], pooled, cases[i].conv2d.bias, activated, name, (uint32_t)i);
     }
 }
 END_TEST
@@ -132,7 +124,6 @@ END_TEST
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, covers_pairs);
-    tcase_add_test(tests, epilogues_cover_pairs);
     tcase_add_test(tests, pools_pass_on_what_is_not_finite);
     tcase_add_test(tests, larger_than_a_tile);
     tcase_add_test(tests, tile_shrinks_to_the_device);

@@ -31,8 +31,8 @@ static double work(const tsr_conv2d_descriptor *c)
 /* The image grows until a window of the pool fits. */
 static void grow(tsr_conv2d_descriptor *c, const tsr_pool2d_descriptor *p)
 {
-    int32_t rows = p->padding == TSR_PADDING_VALID ? p->pool_height : 1;
-    int32_t columns = p->padding == TSR_PADDING_VALID ? p->pool_width : 1;
+    int32_t rows = p->padding == TSR_PADDING_VALID ? at_least(p->pool_height, 1) : 1;
+    int32_t columns = p->padding == TSR_PADDING_VALID ? at_least(p->pool_width, 1) : 1;
     while (tsr_window_output(c->height, c->kernel_height, c->stride_height, c->padding) < rows) c->height++;
     while (tsr_window_output(c->width, c->kernel_width, c->stride_width, c->padding) < columns) c->width++;
 }
@@ -41,7 +41,7 @@ static test_conv2d_case make_case(const test_conv2d_axes *axes, const int *k, co
 {
     const int32_t counts[COUNTS] = {1, at_least(axes->tile - 1, 1), axes->tile, axes->tile + 1};
     const int32_t *kernel = kernels[k[KERNEL]], *stride = strides[k[STRIDE]];
-    const int32_t *pool = pools[k[POOL] + (axes->overlapping ? POOLS : 0)];
+    const int32_t *pool = pools[k[POOL] % POOLS + (axes->overlapping ? POOLS : 0)];
     test_conv2d_case c = {
         .conv2d = {.batch = batches[k[BATCH]],
                    .height = sizes[k[SIZE]][0],
@@ -63,6 +63,7 @@ static test_conv2d_case make_case(const test_conv2d_axes *axes, const int *k, co
         .function = functions[k[FUNCTION]],
         .fill = fills[k[FILL]],
     };
+    if (k[POOL] == POOLS) c.pool = (tsr_pool2d_descriptor){.mode = TSR_POOL_MAX};
     grow(&c.conv2d, &c.pool);
     if (work(&c.conv2d) > 2e7) {
         c.conv2d.height = 5;
@@ -87,7 +88,7 @@ int test_conv2d_cases(const test_conv2d_axes *axes, test_conv2d_case *cases)
                               [CHANNELS] = COUNTS,
                               [FILTERS] = COUNTS,
                               [BIAS] = 2,
-                              [POOL] = POOLS,
+                              [POOL] = POOLS + axes->unpooled,
                               [FUNCTION] = axes->activations,
                               [PADDING] = 2,
                               [SIZE] = SIZES,

@@ -19,6 +19,7 @@ typedef struct test_conv2d_axes {
     int32_t tile;     /* channels and filters are 1, tile - 1, tile, tile + 1 */
     int32_t image[2]; /* an extent that is larger than a tile of pixels */
     bool overlapping; /* pools 3x3 with stride 2 and 3x2 with stride 1; otherwise 3x3 with stride 3 and (4,3) */
+    bool unpooled;    /* one more: no pool, a descriptor of zeros */
     int activations;  /* of linear, relu, tanh, elu: the first so many */
 } test_conv2d_axes;
 
