@@ -5,19 +5,20 @@
  *   db[u]   = sum over m of dy[m,u]                    likewise, BIAS
  *
  * Work-groups of one; work-item c takes KB rows of w at a time out of its chunk of rows, work-item `chunks` the bias. For
- * each KB rows the data gradient comes first, from the old weights; then the weights' gradient is summed in registers and
- * either stored or turned into new weights and moments in place: w is read once from memory and written once. Lanes run
- * over units, contiguous in w and dy. A last vector that would reach past the row is moved left: lanes that it shares
- * with the one before do not count in dx and are not updated again. The same goes for a last block of rows (a chunk has
- * at least KB rows). Nothing is split, so the order of every sum is that of its index.
+ * each KB rows the data gradient comes first, from the old weights: lanes run over units, and the VW vectors of sums for
+ * ROWS rows of dy times KB inputs are added up across by a tree of shuffles into one vector. Then the weights' gradient is
+ * summed in registers, KB rows times BV vectors, and either stored or turned into new weights and moments in place: w is
+ * read once from memory and written once.
+ *
+ * A last vector that would reach past the row is moved left: lanes that it shares with the one before do not count in dx
+ * and are not updated again. The same goes for a last block of rows (a chunk has at least KB rows). No sum is split, so
+ * the order of each is that of its index, lane by lane.
  *
  * Nothing is updated while the stop mark counts[2] is set.
  *
  * Macros: VW, ACTIVATION, ...  see common.cl and activation.cl; the optimizer's: optimizer.cl
- *         UNITS                columns of w, at least VW
- *         KB                   rows of w in a block: 4, or 1 where there are fewer
- *         BV                   vectors of a block of sums
- *         DR                   rows of dy for which the data gradient is summed at a time
+ *         UNITS                columns of w, at least VW; w has at least VW rows, too
+ *         BV                   vectors of a block of the weights' gradient
  *         DATA, MASK, WEIGHTS, UPDATE, BIAS   1 or 0, as above */
 #include "activation.cl"
 #include "optimizer.cl"
@@ -26,15 +27,13 @@
 #define COLUMN(j) min((j)*VW, UNITS - VW)
 #define OVERLAP   (VECTORS * VW - UNITS) /* lanes of the last vector that the one before has, too */
 
-#if KB == 4
-#define kvec             float4
-#define kvec_load(p)     vload4(0, p)
-#define kvec_store(v, p) vstore4(v, 0, p)
+/* Rows of w in a block. */
+#if VW < 4
+#define KB VW
 #else
-#define kvec             float
-#define kvec_load(p)     (*(p))
-#define kvec_store(v, p) (*(p) = (v))
+#define KB 4
 #endif
+#define ROWS (VW / KB)
 
 #if OVERLAP
 #define KEEP(now, before) select(now, before, VEC_INDEX < OVERLAP)
@@ -43,44 +42,69 @@
 #endif
 
 #if DATA || MASK
-/* The sums of KB vectors. */
-static kvec sum_lanes(const vec v[KB])
+/* Half of the sums: lanes of a and b whose number has a bit clear, plus those that have it set. */
+#define ADD_HALVES(a, b, clear, set) ((vec)((a).clear, (b).clear) + (vec)((a).set, (b).set))
+
+/* Lane i: the sum of the lanes of v[i]. */
+static vec sum_lanes(vec v[VW])
 {
-#if KB == 1
-    return vec_sum(v[0]);
-#elif VW < 4
-    return (float4)(vec_sum(v[0]), vec_sum(v[1]), vec_sum(v[2]), vec_sum(v[3]));
-#else
-    float4 q[4];
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
 #if VW == 16
-        float8 half_sum = v[i].lo + v[i].hi;
-        q[i] = half_sum.lo + half_sum.hi;
+#pragma unroll
+    for (int i = 0; i < 16; i += 2) v[i] = ADD_HALVES(v[i], v[i + 1], lo, hi);
+#pragma unroll
+    for (int i = 0; i < 16; i += 4) v[i] = ADD_HALVES(v[i], v[i + 2], s012389ab, s4567cdef);
+#pragma unroll
+    for (int i = 0; i < 16; i += 8) v[i] = ADD_HALVES(v[i], v[i + 4], s014589cd, s2367abef);
+    return ADD_HALVES(v[0], v[8], even, odd);
 #elif VW == 8
-        q[i] = v[i].lo + v[i].hi;
+#pragma unroll
+    for (int i = 0; i < 8; i += 2) v[i] = ADD_HALVES(v[i], v[i + 1], lo, hi);
+#pragma unroll
+    for (int i = 0; i < 8; i += 4) v[i] = ADD_HALVES(v[i], v[i + 2], s0145, s2367);
+    return ADD_HALVES(v[0], v[4], even, odd);
+#elif VW == 4
+    return ADD_HALVES(ADD_HALVES(v[0], v[1], lo, hi), ADD_HALVES(v[2], v[3], lo, hi), even, odd);
+#elif VW == 2
+    return ADD_HALVES(v[0], v[1], even, odd);
 #else
-        q[i] = v[i];
-#endif
-    }
-    return ((float4)(q[0].x, q[1].x, q[2].x, q[3].x) + (float4)(q[0].y, q[1].y, q[2].y, q[3].y)) +
-           ((float4)(q[0].z, q[1].z, q[2].z, q[3].z) + (float4)(q[0].w, q[1].w, q[2].w, q[3].w));
+    return v[0];
 #endif
 }
 
-/* Stores the inputs k ... k + KB - 1 of a row of dx, of which those before `first` are there already. */
-static void store_inputs(kvec d, __global float *restrict dx, size_t at, int k, int first)
+/* Stores ROWS times KB elements of dx from row m and input k on. Rows past the last are left out, and inputs before
+ * `first`, which are there already. */
+static void store_block(vec d, __global float *restrict dx, int m, int rows, int inputs, int k, int first)
 {
-    if (k >= first) {
-        kvec_store(d, dx + at);
-        return;
-    }
+    float lane[VW];
+    vec_store(d, lane);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        if (m + r >= rows) break;
+        __global float *at = dx + (size_t)(m + r) * inputs + k;
 #if KB == 4
-    if (k + 1 >= first) dx[at + 1] = d.y;
-    if (k + 2 >= first) dx[at + 2] = d.z;
-    dx[at + 3] = d.w;
+        if (k >= first) {
+            vstore4(vload4(r, lane), 0, at);
+            continue;
+        }
 #endif
+        for (int i = max(first - k, 0); i < KB; i++) at[i] = lane[r * KB + i];
+    }
 }
+
+#if MASK
+/* The values that the activation's gradient reads, as lanes of the same block. */
+static vec load_block(__global const float *below, int m, int rows, int inputs, int k)
+{
+    float lane[VW];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        __global const float *at = below + (size_t)min(m + r, rows - 1) * inputs + k;
+#pragma unroll
+        for (int i = 0; i < KB; i++) lane[r * KB + i] = at[i];
+    }
+    return vec_load(lane);
+}
+#endif
 
 /* dx of inputs k ... k + KB - 1. */
 static void data_block(__global const float *restrict dy, __global const float *w,
@@ -93,42 +117,37 @@ static void data_block(__global const float *restrict dy, __global const float *
                        int rows, int inputs, int k, int first)
 {
     __global const float *weights = w + (size_t)k * UNITS;
-    for (int m = 0; m < rows; m += DR) {
-        vec sums[DR][KB];
-        __global const float *row[DR];
+    for (int m = 0; m < rows; m += ROWS) {
+        vec sums[VW];
+        __global const float *row[ROWS];
 #pragma unroll
-        for (int r = 0; r < DR; r++) {
-            row[r] = dy + (size_t)min(m + r, rows - 1) * UNITS;
+        for (int i = 0; i < VW; i++) sums[i] = (vec)(0.0f);
 #pragma unroll
-            for (int i = 0; i < KB; i++) sums[r][i] = (vec)(0.0f);
-        }
+        for (int r = 0; r < ROWS; r++) row[r] = dy + (size_t)min(m + r, rows - 1) * UNITS;
         for (int column = 0; column + VW <= UNITS; column += VW)
 #pragma unroll
             for (int i = 0; i < KB; i++) {
                 vec v = vec_load(weights + i * UNITS + column);
 #pragma unroll
-                for (int r = 0; r < DR; r++) sums[r][i] += vec_load(row[r] + column) * v;
+                for (int r = 0; r < ROWS; r++) sums[r * KB + i] += vec_load(row[r] + column) * v;
             }
 #if OVERLAP
 #pragma unroll
         for (int i = 0; i < KB; i++) {
             vec v = vec_load(weights + i * UNITS + UNITS - VW);
 #pragma unroll
-            for (int r = 0; r < DR; r++)
-                sums[r][i] += KEEP(vec_load(row[r] + UNITS - VW) * v, (vec)(0.0f));
+            for (int r = 0; r < ROWS; r++)
+                sums[r * KB + i] = KEEP(vec_load(row[r] + UNITS - VW) * v + sums[r * KB + i], sums[r * KB + i]);
         }
 #endif
-#pragma unroll
-        for (int r = 0; r < DR; r++) {
-            size_t at = (size_t)min(m + r, rows - 1) * inputs + k;
-            kvec d = sum_lanes(sums[r]);
+        vec d = sum_lanes(sums);
 #if DATA
-            store_inputs(d, dx, at, k, first);
+        store_block(d, dx, m, rows, inputs, k, first);
 #endif
 #if MASK
-            store_inputs(GRADIENT(kvec, d, kvec_load(below + at)), masked, at, k, first);
+        d = activation_gradient_vec(d, load_block(below, m, rows, inputs, k));
+        store_block(d, masked, m, rows, inputs, k, first);
 #endif
-        }
     }
 }
 #endif
@@ -199,6 +218,42 @@ static void update_vector(vec gradient, float rate, __global float *w, __global 
 #if defined(OPTIMIZER_ADAM)
     vec_store(v, moment_2 + at);
 #endif
+}
+#endif
+
+#if WEIGHTS
+/* The gradient of rows k ... k + KB - 1. */
+static void gradient_block(__global const float *restrict dy, __global const float *restrict x, __global float *restrict dw,
+                        int rows, int inputs, int k)
+{
+    for (int j0 = 0; j0 < VECTORS; j0 += BV) {
+        vec sums[KB][BV];
+        weights_block(dy, x, sums, rows, inputs, k, j0);
+#pragma unroll
+        for (int i = 0; i < KB; i++)
+#pragma unroll
+            for (int j = 0; j < BV; j++) vec_store(sums[i][j], dw + (size_t)(k + i) * UNITS + COLUMN(j0 + j));
+    }
+}
+#endif
+
+#if UPDATE
+/* Rows k ... k + KB - 1 of w by their gradient, except those before `first`. */
+static void update_block(__global const float *restrict dy, __global const float *restrict x, float rate,
+                         __global float *w, __global float *moment_1, __global float *moment_2, int rows, int inputs,
+                         int k, int first)
+{
+    for (int j0 = 0; j0 < VECTORS; j0 += BV) {
+        vec sums[KB][BV];
+        weights_block(dy, x, sums, rows, inputs, k, j0);
+#pragma unroll
+        for (int i = 0; i < KB; i++)
+#pragma unroll
+            for (int j = 0; j < BV; j++)
+                if (k + i >= first && j0 + j < VECTORS)
+                    update_vector(sums[i][j], rate, w, moment_1, moment_2, (size_t)(k + i) * UNITS + COLUMN(j0 + j),
+                                  j0 + j == VECTORS - 1);
+    }
 }
 #endif
 
@@ -281,26 +336,10 @@ dense_gradient(__global const float *restrict dy,
 #endif
                    rows, inputs, k, first);
 #endif
-#if UPDATE
-        if (stopped) continue;
-#endif
-#if WEIGHTS || UPDATE
-        for (int j0 = 0; j0 < VECTORS; j0 += BV) {
-            vec sums[KB][BV];
-            weights_block(dy, x, sums, rows, inputs, k, j0);
-#pragma unroll
-            for (int i = 0; i < KB; i++)
-#pragma unroll
-                for (int j = 0; j < BV; j++) {
-                    size_t at = (size_t)(k + i) * UNITS + COLUMN(j0 + j);
-#if UPDATE
-                    if (k + i >= first && j0 + j < VECTORS)
-                        update_vector(sums[i][j], rate, w, w_moment_1, w_moment_2, at, j0 + j == VECTORS - 1);
-#else
-                    vec_store(sums[i][j], dw + at);
-#endif
-                }
-        }
+#if WEIGHTS
+        gradient_block(dy, x, dw, rows, inputs, k);
+#elif UPDATE
+        if (!stopped) update_block(dy, x, rate, w, w_moment_1, w_moment_2, rows, inputs, k, first);
 #endif
     }
 }

@@ -8,10 +8,10 @@
 #define CHUNKS      16 /* of the inputs at most, as long as there are few groups of rows */
 #define CHUNK_LEAST 64 /* inputs that are worth a partial sum of their own */
 
-tsr_dense_tile tsr_dense_cpu_tile(const tsr_target *target, int32_t units)
+tsr_dense_tile tsr_dense_cpu_tile(const tsr_target *target, int32_t units, int32_t inputs)
 {
     tsr_dense_tile tile = {.width = tsr_vector_width(target)};
-    while (tile.width > (uint32_t)units) tile.width /= 2;
+    while (tile.width > (uint32_t)units || tile.width > (uint32_t)inputs) tile.width /= 2;
     int32_t vectors = (units + (int32_t)tile.width - 1) / (int32_t)tile.width;
     int32_t most = tile.width == 16 ? 7 : 3;
     int32_t blocks = (vectors + most - 1) / most;
@@ -69,7 +69,7 @@ static tsr_status prepare(tsr_step *step)
     int y = activation ? activation->outputs[0] : dense->outputs[0];
     division parts = divide(d);
     bool partial = parts.chunks > 1;
-    tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units);
+    tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units, INT32_MAX);
 
     char function[TSR_ACTIVATION_OPTIONS], options[TSR_ACTIVATION_OPTIONS + 160];
     tsr_activation_options(activation ? &activation->as.activation : NULL, function);

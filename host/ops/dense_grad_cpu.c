@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#define CHUNKS      32 /* of the rows of the weights */
+#define CHUNKS      32 /* of the rows of the weights, at most */
 #define CHUNK_LEAST 8
 
 /* The primitives of a span; NULL where it has none, or where nobody wants what it makes. */
@@ -129,15 +129,14 @@ static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, boo
     }
 }
 
-/* Rows of w in a block and in a chunk, and how many chunks: none has fewer rows than a block. */
-static void divide(int32_t inputs, int32_t *block, int32_t *chunk, int32_t *chunks)
+/* Rows of w in a chunk, and how many chunks: none has fewer rows than a block (4, or the width). */
+static void divide(int32_t inputs, int32_t *chunk, int32_t *chunks)
 {
-    *block = inputs >= 4 ? 4 : 1;
     *chunk = (inputs + CHUNKS - 1) / CHUNKS;
     if (*chunk < CHUNK_LEAST) *chunk = CHUNK_LEAST;
     *chunk = (*chunk + 3) / 4 * 4;
     *chunks = (inputs + *chunk - 1) / *chunk;
-    if (*chunks > 1 && inputs - (*chunks - 1) * *chunk < *block) --*chunks;
+    if (*chunks > 1 && inputs - (*chunks - 1) * *chunk < 4) --*chunks;
 }
 
 static tsr_status prepare(tsr_step *step)
@@ -151,20 +150,17 @@ static tsr_status prepare(tsr_step *step)
         tsr_dense_bias_gradient(step, &product, &status);
         return status;
     }
-    tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units);
-    int32_t block, chunk, chunks;
-    divide(d->inputs, &block, &chunk, &chunks);
+    tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units, d->inputs);
+    int32_t chunk, chunks;
+    divide(d->inputs, &chunk, &chunks);
 
     char function[TSR_ACTIVATION_OPTIONS] = "", optimizer[TSR_OPTIMIZER_OPTIONS] = "", options[512];
     if (p.mask) tsr_activation_options(&p.mask->as.activation, function);
     if (p.update_w) tsr_optimizer_options(&p.update_w->as.update, optimizer);
     snprintf(options, sizeof options,
-             "-DVW=%u -DUNITS=%d -DKB=%d -DBV=%d -DDR=%d -DDATA=%d -DMASK=%d -DWEIGHTS=%d -DUPDATE=%d -DBIAS=%d%s%s",
-             tile.width, d->units, block, tile.vectors,
-             d->rows == 1       ? 1
-             : tile.width == 16 ? 4
-                                : 2,
-             p.data != NULL, p.mask != NULL, p.weights && !p.update_w, p.update_w != NULL, bias, function, optimizer);
+             "-DVW=%u -DUNITS=%d -DBV=%d -DDATA=%d -DMASK=%d -DWEIGHTS=%d -DUPDATE=%d -DBIAS=%d%s%s", tile.width,
+             d->units, tile.vectors, p.data != NULL, p.mask != NULL, p.weights && !p.update_w, p.update_w != NULL, bias,
+             function, optimizer);
 
     tsr_launch *launch = tsr_step_launch(step, "dense_grad_cpu.cl", options, "dense_gradient", &status);
     set_operands(step, launch, &p, bias, &status);
