@@ -38,16 +38,6 @@ tsr_dense_product tsr_dense_product_of(const tsr_span *span)
     return product;
 }
 
-void tsr_dense_bias_gradient(tsr_step *step, const tsr_dense_product *product, tsr_status *status)
-{
-    tsr_launch *launch = tsr_step_launch(step, "dense_bias.cl", "", "dense_bias_gradient", status);
-    tsr_launch_value(step, launch, product->b, status);
-    tsr_launch_value(step, launch, product->bias_gradient, status);
-    tsr_launch_int(launch, product->depth, status);
-    tsr_launch_int(launch, product->columns, status);
-    tsr_launch_elements(step, launch, (size_t)product->columns, status);
-}
-
 static int32_t blocks(int32_t n, int32_t block)
 {
     return (n + block - 1) / block;
@@ -134,17 +124,7 @@ static void launch_product(tsr_step *step, const tsr_dense_product *product, tsr
     size_t global[] = {((size_t)product->columns + tile - 1) / tile * side,
                        ((size_t)product->rows + tile - 1) / tile * side, (size_t)chunks};
     tsr_launch_over(step, gemm, 3, global, (size_t[]){side, side, 1}, false, status);
-    if (chunks == 1) return;
-
-    tsr_launch *sum = tsr_step_launch(step, "dense_bias.cl", product->bias != TSR_NONE ? "-DBIAS=1" : "-DBIAS=0",
-                                      "dense_sum", status);
-    tsr_launch_workspace(step, sum, status);
-    if (product->bias != TSR_NONE) tsr_launch_value(step, sum, product->bias, status);
-    tsr_launch_value(step, sum, product->c, status);
-    tsr_launch_int(sum, product->rows * product->columns, status);
-    tsr_launch_int(sum, product->columns, status);
-    tsr_launch_int(sum, chunks, status);
-    tsr_launch_elements(step, sum, (size_t)product->rows * (size_t)product->columns, status);
+    if (chunks > 1) tsr_dense_sum(step, product, chunks, status);
 }
 
 static tsr_status prepare(tsr_step *step)

@@ -18,7 +18,12 @@ typedef struct tsr_dense_product {
 /* The product of a span of one primitive: dense, dense_grad_data or dense_grad_weights. */
 tsr_dense_product tsr_dense_product_of(const tsr_span *span);
 
-/* Adds the launch that computes product->bias_gradient. */
+/* What goes with a product wherever it is computed (dense_bias.c); each adds a launch to the step.
+ * Puts the bias into every row of c, for a product that adds to it. */
+void tsr_dense_bias(tsr_step *step, const tsr_dense_product *product, tsr_status *status);
+/* Adds up the stack of `chunks` partial sums in the workspace, and the bias, into c. */
+void tsr_dense_sum(tsr_step *step, const tsr_dense_product *product, int32_t chunks, tsr_status *status);
+/* Computes product->bias_gradient. */
 void tsr_dense_bias_gradient(tsr_step *step, const tsr_dense_product *product, tsr_status *status);
 
 #endif

@@ -60,14 +60,7 @@ static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
     tsr_dense_product product = tsr_dense_product_of(step->span);
-    if (product.bias != TSR_NONE) {
-        tsr_launch *launch = tsr_step_launch(step, "dense_bias.cl", "", "dense_bias", &status);
-        tsr_launch_value(step, launch, product.bias, &status);
-        tsr_launch_value(step, launch, product.c, &status);
-        tsr_launch_int(launch, product.rows * product.columns, &status);
-        tsr_launch_int(launch, product.columns, &status);
-        tsr_launch_elements(step, launch, (size_t)product.rows * (size_t)product.columns, &status);
-    }
+    if (product.bias != TSR_NONE) tsr_dense_bias(step, &product, &status);
     if (product.bias_gradient != TSR_NONE && tsr_span_stores(step->span, product.bias_gradient))
         tsr_dense_bias_gradient(step, &product, &status);
     return status;
