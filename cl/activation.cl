@@ -1,117 +1,61 @@
-/* The elementwise activations as functions of one element, in one text for scalars and vectors; kernels that apply an
- * activation include this file.
+/* Activations and their gradients over whole arrays.
  *
- *   activate(x), activate_vec(x)                              y = f(x)
- *   activation_gradient(dy, a), activation_gradient_vec(dy, a)    dy * f'(x), where a is y; or x when
- *                                                                 ACTIVATION_FROM_INPUT is 1
+ *   activation       y = f(x)
+ *   activation_grad  dx = dy * f'(x), computed from a: y, or x where the function needs its input
  *
- * The formulas neither overflow nor cancel, and pass not-a-number on. (relu's gradient is 0 where its output is not
- * positive, whatever dy is: no gradient enters a dead cell.)
+ * Index space of the elementwise ones: work-item i has the elements from i * chunk up to (i + 1) * chunk or count: one
+ * element on GPUs, a long chunk taken with vectors on CPU-class devices. Softmax, over the rows of a (rows, columns)
+ * array: a work-item a row, which it reads two or three times; rows are short (classes), so they stay in the cache. All
+ * arrays are dense.
  *
- * Macros, made by tsr_activation_options:
- *   ACTIVATION             one of the names below; linear when it is not given
- *   ALPHA                  elu, leaky relu
- *   ACTIVATION_FROM_INPUT  1: the gradient reads the input */
-#ifndef ACTIVATION_CL
-#define ACTIVATION_CL
+ * Macros: VW; ACTIVATION_SOFTMAX_ROWS for softmax; otherwise those of activation_functions.cl */
+#ifdef ACTIVATION_SOFTMAX_ROWS
 
-#include "common.cl"
-
-#define ACTIVATION_LINEAR     1
-#define ACTIVATION_RELU       2
-#define ACTIVATION_SIGMOID    3
-#define ACTIVATION_TANH       4
-#define ACTIVATION_ELU        5
-#define ACTIVATION_SELU       6
-#define ACTIVATION_GELU       7
-#define ACTIVATION_SWISH      8
-#define ACTIVATION_LEAKY_RELU 9
-#define ACTIVATION_SOFTPLUS   10
-#define ACTIVATION_SOFTMAX    11
-
-#ifndef ACTIVATION
-#define ACTIVATION ACTIVATION_LINEAR
-#endif
-#ifndef ACTIVATION_FROM_INPUT
-#define ACTIVATION_FROM_INPUT 0
-#endif
-
-/* T is float or vec. e^-|x| is at most 1. */
-#define SIGMOID_OF(T, x) (select((T)exp(-fabs(x)), (T)(1.0f), (x) >= (T)(0.0f)) / ((T)(1.0f) + exp(-fabs(x))))
-
-#if ACTIVATION == ACTIVATION_LINEAR
-#define ACTIVATE(T, x)     (x)
-#define GRADIENT(T, dy, y) (dy)
-
-#elif ACTIVATION == ACTIVATION_RELU
-#define ACTIVATE(T, x)     select(x, (T)(0.0f), (x) < (T)(0.0f))
-#define GRADIENT(T, dy, y) select((T)(0.0f), dy, (y) > (T)(0.0f))
-
-#elif ACTIVATION == ACTIVATION_SIGMOID
-#define ACTIVATE(T, x)     SIGMOID_OF(T, x)
-#define GRADIENT(T, dy, y) ((dy) * ((y) * ((T)(1.0f) - (y))))
-
-#elif ACTIVATION == ACTIVATION_TANH
-#define ACTIVATE(T, x)     tanh(x)
-#define GRADIENT(T, dy, y) ((dy) * (((T)(1.0f) - (y)) * ((T)(1.0f) + (y))))
-
-#elif ACTIVATION == ACTIVATION_ELU || ACTIVATION == ACTIVATION_SELU
-#if ACTIVATION == ACTIVATION_SELU
-#define ALPHA 1.6732632423543772f
-#define SCALE 1.0507009873554805f
-#else
-#define SCALE 1.0f
-#endif
-#define ACTIVATE(T, x) ((T)(SCALE)*select((T)(ALPHA)*expm1(x), x, (x) > (T)(0.0f)))
-#if ACTIVATION_FROM_INPUT
-#define GRADIENT(T, dy, x) ((dy) * ((T)(SCALE)*select((T)(ALPHA)*exp(x), (T)(1.0f), (x) > (T)(0.0f))))
-#else
-#define GRADIENT(T, dy, y) ((dy) * select((y) + (T)(SCALE * ALPHA), (T)(SCALE), (y) > (T)(0.0f)))
-#endif
-
-#elif ACTIVATION == ACTIVATION_GELU
-/* x/2 (1 + erf(x / sqrt 2)), which cancels for negative x when computed so; the gradient is
- * (1 + erf(x / sqrt 2)) / 2 + x e^(-x^2 / 2) / sqrt(2 pi). */
-#define NORMAL_BELOW(T, x) ((T)(0.5f) * erfc((x) * (T)(-0.70710678118654752f)))
-#define ACTIVATE(T, x)     ((x)*NORMAL_BELOW(T, x))
-#define GRADIENT(T, dy, x)                                                                                             \
-    ((dy) * (NORMAL_BELOW(T, x) + (x) * (T)(0.39894228040143268f) * exp((T)(-0.5f) * (x) * (x))))
-
-#elif ACTIVATION == ACTIVATION_SWISH
-#define ACTIVATE(T, x) ((x)*SIGMOID_OF(T, x))
-#define GRADIENT(T, dy, x) ((dy) * (SIGMOID_OF(T, x) * ((T)(1.0f) + (x)*SIGMOID_OF(T, -(x)))))
-
-#elif ACTIVATION == ACTIVATION_LEAKY_RELU
-/* From the output or the input alike, as alpha is not negative where the output is read. */
-#define ACTIVATE(T, x)     select((T)(ALPHA) * (x), x, (x) > (T)(0.0f))
-#define GRADIENT(T, dy, a) ((dy) * select((T)(ALPHA), (T)(1.0f), (a) > (T)(0.0f)))
-
-#elif ACTIVATION == ACTIVATION_SOFTPLUS
-#define ACTIVATE(T, x)     (fmax(x, (T)(0.0f)) + log1p(exp(-fabs(x))))
-#define GRADIENT(T, dy, y) ((dy) * -expm1(-(y)))
-
-#else
-#error "ACTIVATION is not the name of an elementwise activation"
-#endif
-
-static inline float activate(float x)
+/* y = e^(x - max) / sum */
+kernel void activation(const global float *restrict x, global float *restrict y, int rows, int columns)
 {
-    return ACTIVATE(float, x);
+    if (get_global_id(0) >= (size_t)rows) return;
+    x += get_global_id(0) * columns;
+    y += get_global_id(0) * columns;
+    float largest = x[0], sum = 0.0f;
+    for (int c = 1; c < columns; c++) largest = x[c] > largest ? x[c] : largest;
+    for (int c = 0; c < columns; c++) {
+        float e = exp(x[c] - largest);
+        y[c] = e;
+        sum += e;
+    }
+    for (int c = 0; c < columns; c++) y[c] /= sum;
 }
 
-static inline vec activate_vec(vec x)
+/* dx = y (dy - sum of dy y) */
+kernel void activation_grad(const global float *restrict dy, const global float *restrict y, global float *restrict dx,
+                            int rows, int columns)
 {
-    return ACTIVATE(vec, x);
+    if (get_global_id(0) >= (size_t)rows) return;
+    dy += get_global_id(0) * columns;
+    y += get_global_id(0) * columns;
+    dx += get_global_id(0) * columns;
+    float sum = 0.0f;
+    for (int c = 0; c < columns; c++) sum += dy[c] * y[c];
+    for (int c = 0; c < columns; c++) dx[c] = y[c] * (dy[c] - sum);
 }
 
-static inline float activation_gradient(float dy, float a)
+#else
+#include "activation_functions.cl"
+
+kernel void activation(const global float *restrict x, global float *restrict y, uint count, uint chunk)
 {
-    return GRADIENT(float, dy, a);
+    uint i = (uint)get_global_id(0) * chunk, end = min(i + chunk, count);
+    for (; i + VW <= end; i += VW) vec_store(activate_vec(vec_load(x + i)), y + i);
+    for (; i < end; i++) y[i] = activate(x[i]);
 }
 
-static inline vec activation_gradient_vec(vec dy, vec a)
+kernel void activation_grad(const global float *restrict dy, const global float *restrict a, global float *restrict dx,
+                            uint count, uint chunk)
 {
-    return GRADIENT(vec, dy, a);
+    uint i = (uint)get_global_id(0) * chunk, end = min(i + chunk, count);
+    for (; i + VW <= end; i += VW) vec_store(activation_gradient_vec(vec_load(dy + i), vec_load(a + i)), dx + i);
+    for (; i < end; i++) dx[i] = activation_gradient(dy[i], a[i]);
 }
 
 #endif

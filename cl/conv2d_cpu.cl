@@ -12,7 +12,7 @@
  * Index space: (tiles of an image, shares of the filters, batch), work-groups of one.
  * Layout: x NHWC with any row and image stride, w HWIO, y NHWC with any strides but the last, winner dense.
  *
- * Macros, besides those of common.cl, activation.cl, conv2d_patch.cl:
+ * Macros, besides those of common.cl, activation_functions.cl, conv2d_patch.cl:
  *   VW at most FILTERS
  *   FILTERS, KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH    the convolution
  *   POOL_HEIGHT, POOL_WIDTH, POOL_STRIDE_HEIGHT, POOL_STRIDE_WIDTH       the pool; all 1 without one
@@ -23,7 +23,7 @@
  *   BIAS, WINNER                                                         whether b and winner are there */
 #define PATCH_ROWS    (((TILE_ROWS - 1) * POOL_STRIDE_HEIGHT + POOL_HEIGHT - 1) * STRIDE_HEIGHT + KERNEL_HEIGHT)
 #define PATCH_COLUMNS (((TILE_COLUMNS - 1) * POOL_STRIDE_WIDTH + POOL_WIDTH - 1) * STRIDE_WIDTH + KERNEL_WIDTH)
-#include "activation.cl"
+#include "activation_functions.cl"
 #include "conv2d_patch.cl"
 #include "conv2d_pool.cl"
 

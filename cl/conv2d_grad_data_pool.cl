@@ -7,8 +7,8 @@
  *
  * Macros: POOL_WIDTH  columns of the pool's window
  *         WINNER      uchar or ushort
- *         FROM        there is an activation (those of activation.cl): its gradient is computed from `from` */
-#include "activation.cl"
+ *         FROM        there is an activation (those of activation_functions.cl): its gradient is computed from `from` */
+#include "activation_functions.cl"
 
 __kernel void conv2d_grad_data_pool(
     __global const float *restrict dy, __global const WINNER *restrict winner,

@@ -9,8 +9,8 @@
  * Macros: WEIGHTS, BIAS  whether dw and db are stored, 0 or 1
  *         POOL_WIDTH     columns of the pool's window
  *         WINNER         uchar or ushort
- *         FROM           there is an activation (those of activation.cl): its gradient is computed from `from` */
-#include "activation.cl"
+ *         FROM           there is an activation (those of activation_functions.cl): its gradient is computed from `from` */
+#include "activation_functions.cl"
 
 #ifdef FROM
 #define GRADIENT_AT(at) activation_gradient(dy[at], from[at])

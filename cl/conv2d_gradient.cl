@@ -12,7 +12,7 @@
  *
  * Macros: FILTERS CHANNELS KERNEL_HEIGHT KERNEL_WIDTH STRIDE_HEIGHT STRIDE_WIDTH  of the convolution
  *         POOL_HEIGHT POOL_WIDTH POOL_STRIDE_HEIGHT POOL_STRIDE_WIDTH             where there is a pool
- *         ACTIVATED       1: there is an activation; further macros: activation.cl
+ *         ACTIVATED       1: there is an activation; further macros: activation_functions.cl
  *         VW              floats in a vector; at most a run
  *         ROWS, VECTORS   kernel rows and vectors of each that a sum takes at a time; ROWS divides KERNEL_HEIGHT
  *         X_TYPE, SCALED  type of the images' elements, and whether they are multiplied by a scale: where images are
@@ -20,7 +20,7 @@
 #ifndef CONV2D_GRADIENT_CL
 #define CONV2D_GRADIENT_CL
 
-#include "activation.cl"
+#include "activation_functions.cl"
 
 #define RUN  (KERNEL_WIDTH * CHANNELS)
 #define TAPS (KERNEL_HEIGHT * RUN)

@@ -18,8 +18,8 @@
  *         POOL_AVERAGE   the pool takes the mean; otherwise the maximum
  *         GROUP_WINDOWS, GROUP_FILTERS, ITEM_WINDOWS, ITEM_FILTERS, TILE_DEPTH as above
  *         BIAS, WINNER   b is added; winners are stored
- *         and those of activation.cl */
-#include "activation.cl"
+ *         and those of activation_functions.cl */
+#include "activation_functions.cl"
 #include "conv2d_pool.cl"
 
 #define CELLS        (POOL_HEIGHT * POOL_WIDTH)

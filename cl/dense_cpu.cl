@@ -7,12 +7,12 @@
  * inputs are split: PARTIAL sums go to a workspace [chunk][rows][units] and dense_finish, a work-item a row, adds them in
  * order with bias and activation. With one chunk dense_forward does that itself.
  *
- * Macros: VW, ACTIVATION, ...  see common.cl and activation.cl
+ * Macros: VW, ACTIVATION, ...  see common.cl and activation_functions.cl
  *         UNITS                columns of w, at least VW
  *         BR, BV               rows and vectors of a block of sums
  *         PARTIAL              1: the sums go to the workspace
  *         BIAS                 1: there is a bias */
-#include "activation.cl"
+#include "activation_functions.cl"
 
 #define VECTORS   ((UNITS + VW - 1) / VW)
 #define COLUMN(j) min((j)*VW, UNITS - VW)

@@ -16,11 +16,11 @@
  *
  * Nothing is updated while the stop mark counts[2] is set.
  *
- * Macros: VW, ACTIVATION, ...  see common.cl and activation.cl; the optimizer's: optimizer.cl
+ * Macros: VW, ACTIVATION, ...  see common.cl and activation_functions.cl; the optimizer's: optimizer.cl
  *         UNITS                columns of w, at least VW; w has at least VW rows, too
  *         BV                   vectors of a block of the weights' gradient
  *         DATA, MASK, WEIGHTS, UPDATE, BIAS   1 or 0, as above */
-#include "activation.cl"
+#include "activation_functions.cl"
 #include "optimizer.cl"
 
 #define VECTORS   ((UNITS + VW - 1) / VW)

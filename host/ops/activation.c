@@ -35,19 +35,19 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
            tsr_refuse(needs, "%s needs a finite alpha, not %g", tsr_activation_name(a->function), (double)a->alpha);
 }
 
-/* Both are "inputs -> output": elementwise with the kernel named after the primitive, or by rows for softmax. */
+/* Both are "inputs -> output": elementwise, or by rows for softmax; the kernel has the primitive's name. */
 static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
     const tsr_primitive *p = &step->span->graph->primitives[step->span->primitives[0]];
     const tsr_activation_descriptor *a = &p->as.activation;
-    bool gradient = p->kind == TSR_KIND_ACTIVATION_GRAD, softmax = a->function == TSR_SOFTMAX;
-    char options[TSR_ACTIVATION_OPTIONS + TSR_VECTOR_OPTION];
-    tsr_activation_options(a, options);
-    tsr_vector_option(step->target, options + strlen(options));
-    tsr_launch *launch = softmax
-                             ? tsr_step_launch(step, "softmax.cl", "", gradient ? "softmax_grad" : "softmax", &status)
-                             : tsr_step_launch(step, "activation_apply.cl", options, tsr_kind_name(p->kind), &status);
+    bool softmax = a->function == TSR_SOFTMAX;
+    char options[TSR_ACTIVATION_OPTIONS + TSR_VECTOR_OPTION] = "-DACTIVATION_SOFTMAX_ROWS";
+    if (!softmax) {
+        tsr_activation_options(a, options);
+        tsr_vector_option(step->target, options + strlen(options));
+    }
+    tsr_launch *launch = tsr_step_launch(step, "activation.cl", options, tsr_kind_name(p->kind), &status);
     for (int i = 0; i < p->input_count; i++) tsr_launch_value(step, launch, p->inputs[i], &status);
     tsr_launch_value(step, launch, p->outputs[0], &status);
     if (softmax) {

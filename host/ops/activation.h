@@ -6,7 +6,7 @@
 
 #define TSR_ACTIVATION_OPTIONS 128
 
-/* The -D options with which a kernel that includes activation.cl has the descriptor's activate() and
+/* The -D options with which a kernel that includes activation_functions.cl has the descriptor's activate() and
  * activation_gradient(): `options` has room for TSR_ACTIVATION_OPTIONS bytes. NULL stands for linear. */
 void tsr_activation_options(const tsr_activation_descriptor *activation, char *options);
 
