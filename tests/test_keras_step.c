@@ -42,15 +42,23 @@ typedef struct experiment {
     float **gradient, **first, **last; /* first, last: weights after that step */
 } experiment;
 
+/* The reference network; its dropout drops nothing. */
 static tsr_model *make_reference(void)
 {
     tsr_model *model;
-    check_ok(tsr_model_create_reference(28, 28, 1, 10, &model));
-    /* The same network without dropout: what is not dropped at a rate of zero is not scaled either. */
-    for (int i = 0; i < tsr_model_layer_count(model); i++) {
-        const tsr_layer *layer = tsr_model_layer_at(model, i);
-        if (strcmp(layer->class->name, "Dropout") == 0) ((tsr_dropout_config *)layer->config)->rate = 0;
+    check_ok(tsr_model_create("reference", &model));
+    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = 28, .width = 28, .channels = 1}));
+    for (int32_t filters = 32; filters <= 64; filters *= 2) {
+        check_ok(tsr_model_add_conv2d(model, &(tsr_conv2d_config){.filters = filters,
+                                                                  .kernel_size = {3, 3},
+                                                                  .padding = TSR_PADDING_SAME,
+                                                                  .activation = TSR_RELU}));
+        check_ok(tsr_model_add_max_pooling2d(model, NULL));
     }
+    check_ok(tsr_model_add_flatten(model, NULL));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = 100, .activation = TSR_RELU}));
+    check_ok(tsr_model_add_dropout(model, NULL));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = 10, .activation = TSR_SOFTMAX}));
     return model;
 }
 
