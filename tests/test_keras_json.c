@@ -163,18 +163,16 @@ END_TEST
 /* Everything that differs from the defaults comes back. */
 START_TEST(writes_what_it_reads)
 {
-    tsr_model
-        *model = read_model(MODEL(LAYER("Conv2D", "\"name\": \"first\", \"filters\": 5, \"kernel_size\": [1, 3], "
-                                                  "\"strides\": [2, 1], "
-                                                  "\"padding\": \"same\", \"activation\": \"tanh\", \"use_bias\": "
-                                                  "false") ", " LAYER("AveragePooling2D",
-                                                                      "\"pool_size\": [2, 3], \"strides\": [1, 2], "
-                                                                      "\"padding\": \"same\"") ", " LAYER("Flatten",
-                                                                                                          "") ","
-                                                                                                              " " LAYER("Dropout",
-                                                                                                                        "\"rate\": 0.4") ", " LAYER("Dense",
-                                                                                                                                                    "\"units\": 7") ", " LAYER("Activation",
-                                                                                                                                                                               "\"activation\": \"softmax\", \"name\": \"last\"")));
+    static const char network[] = START INPUT
+        "{\"class_name\": \"Conv2D\", \"config\": {\"name\": \"first\", \"filters\": 5, \"kernel_size\": [1, 3], "
+        "\"strides\": [2, 1], \"padding\": \"same\", \"activation\": \"tanh\", \"use_bias\": false}}, "
+        "{\"class_name\": \"AveragePooling2D\", \"config\": {\"pool_size\": [2, 3], \"strides\": [1, 2], "
+        "\"padding\": \"same\"}}, "
+        "{\"class_name\": \"Flatten\", \"config\": {}}, "
+        "{\"class_name\": \"Dropout\", \"config\": {\"rate\": 0.4}}, "
+        "{\"class_name\": \"Dense\", \"config\": {\"units\": 7}}, "
+        "{\"class_name\": \"Activation\", \"config\": {\"activation\": \"softmax\", \"name\": \"last\"}}" FINISH;
+    tsr_model *model = read_model(network);
     tsr_model *copy;
     char *text, *again;
     setlocale(LC_ALL, "de_DE.UTF-8"); /* where it is installed, numbers are printed with a comma */

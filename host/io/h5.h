@@ -1,6 +1,6 @@
-/* HDF5 files from strangers: objects are reached by hard links alone, and everything is measured before it is read. What
- * becomes of metadata that was damaged on purpose is up to the HDF5 library: releases before 1.14 trust the sizes in the
- * heap of variable-length strings. */
+/* HDF5 files from strangers: objects are reached by hard links alone, and everything is measured before it is read.
+ * What becomes of metadata that was damaged on purpose is up to the HDF5 library: 1.10 trusts the sizes in the heap of
+ * variable-length strings. */
 #ifndef TSR_IO_H5_H
 #define TSR_IO_H5_H
 
