@@ -3,11 +3,11 @@
  *
  * Without a pool a "window" below is one cell of the convolution. A work-item computes a tile of TILE_ROWS x
  * TILE_COLUMNS windows of one image, for a share of the filters. It copies the pixels that they need to private memory
- * first. Then, for each block of BLOCK_VECTORS vectors of filters and BLOCK_WINDOWS windows side by side, it holds a row
- * of the windows' cells in registers and adds up tap by tap: one vector of weights times one broadcast pixel, as filters
- * are contiguous in memory. Tap and channel run in one loop, since (column, channel) is contiguous both in the patch and
- * in w. Tiles, blocks and vectors that would stick out are moved back and compute some results twice, all alike, which
- * is cheaper than loops for remainders.
+ * first. Then, for each block of BLOCK_VECTORS vectors of filters and BLOCK_WINDOWS windows side by side, it holds a
+ * row of the windows' cells in registers and adds up tap by tap: one vector of weights times one broadcast pixel, as
+ * filters are contiguous in memory. Tap and channel run in one loop, since (column, channel) is contiguous both in the
+ * patch and in w. Tiles, blocks and vectors that would stick out are moved back and compute some results twice, all
+ * alike, which is cheaper than loops for remainders.
  *
  * Index space: (tiles of an image, shares of the filters, batch), work-groups of one.
  * Layout: x NHWC with any row and image stride, w HWIO, y NHWC with any strides but the last, winner dense.
@@ -27,13 +27,14 @@
 #include "conv2d_patch.cl"
 #include "conv2d_pool.cl"
 
-#define ROW_TAPS (KERNEL_WIDTH * CHANNELS)
-#define VECTORS  ((FILTERS + VW - 1) / VW)
-#define BLOCKS   ((VECTORS + BLOCK_VECTORS - 1) / BLOCK_VECTORS)
+#define ROW_TAPS      (KERNEL_WIDTH * CHANNELS)
+#define BLOCK_FILTERS (BLOCK_VECTORS * VW)
+#define BLOCKS        ((FILTERS + BLOCK_FILTERS - 1) / BLOCK_FILTERS)
+#define FIRST(v)      ((v)*VW <= FILTERS - VW ? (v)*VW : FILTERS - VW) /* filter of a block's vector */
 
 /* Adds to the cells in one row of the block's windows, p being the first pixel of the first of them. */
 static inline void add_taps(vec sum[BLOCK_WINDOWS][POOL_WIDTH][BLOCK_VECTORS], const float *restrict p,
-                            __global const float *restrict w, const int offset[BLOCK_VECTORS])
+                            __global const float *restrict w)
 {
 #ifdef UNROLL_TAPS
 #pragma unroll
@@ -48,7 +49,7 @@ static inline void add_taps(vec sum[BLOCK_WINDOWS][POOL_WIDTH][BLOCK_VECTORS], c
             vec weight[BLOCK_VECTORS];
 #pragma unroll
             for (int v = 0; v < BLOCK_VECTORS; v++)
-                weight[v] = vec_load(w + (row * ROW_TAPS + tap) * FILTERS + offset[v]);
+                weight[v] = vec_load(w + (row * ROW_TAPS + tap) * FILTERS + FIRST(v));
 #pragma unroll
             for (int i = 0; i < BLOCK_WINDOWS; i++)
 #pragma unroll
@@ -69,7 +70,7 @@ typedef struct place {
 /* The pooled cells of a block of windows, p being the first pixel of the first window. */
 static inline void compute_block(vec pooled[BLOCK_WINDOWS][BLOCK_VECTORS], ivec winner[BLOCK_WINDOWS][BLOCK_VECTORS],
                                  const float *restrict p, __global const float *restrict w,
-                                 const int offset[BLOCK_VECTORS], const vec bias[BLOCK_VECTORS], place at)
+                                 const vec bias[BLOCK_VECTORS], place at)
 {
 #ifdef POOL_PADDED
     int row_begin = max(-at.row, 0), row_end = min(POOL_HEIGHT, at.conv_rows - at.row);
@@ -87,7 +88,7 @@ static inline void compute_block(vec pooled[BLOCK_WINDOWS][BLOCK_VECTORS], ivec 
             for (int j = 0; j < POOL_WIDTH; j++)
 #pragma unroll
                 for (int v = 0; v < BLOCK_VECTORS; v++) sum[i][j][v] = bias[v];
-        add_taps(sum, p + row * STRIDE_HEIGHT * PATCH_PITCH, w, offset);
+        add_taps(sum, p + row * STRIDE_HEIGHT * PATCH_PITCH, w);
 #pragma unroll
         for (int i = 0; i < BLOCK_WINDOWS; i++)
 #pragma unroll
@@ -118,21 +119,21 @@ static inline void compute_block(vec pooled[BLOCK_WINDOWS][BLOCK_VECTORS], ivec 
 #endif
 }
 
-__attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_image, int x_row,
+__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
+conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_image, int x_row,
 #if defined(GATHER_UCHAR) || defined(GATHER_FLOAT)
-                         __global const int *restrict order, __global const int *restrict clock, float scale,
+           __global const int *restrict order, __global const int *restrict clock, float scale,
 #endif
-                         __global const float *restrict w,
+           __global const float *restrict w,
 #ifdef BIAS
-                         __global const float *restrict b,
+           __global const float *restrict b,
 #endif
-                         __global float *restrict y, int y_origin, int y_image, int y_row, int y_column,
+           __global float *restrict y, int y_origin, int y_image, int y_row, int y_column,
 #ifdef WINNER
-                         __global uchar *restrict winner,
+           __global uchar *restrict winner,
 #endif
-                         int height, int width, int top, int left, int conv_rows, int conv_columns, int pool_top,
-                         int pool_left, int rows, int columns, int tiles_across, int share)
+           int height, int width, int top, int left, int conv_rows, int conv_columns, int pool_top, int pool_left,
+           int rows, int columns, int tiles_across, int share)
 {
     float patch[PATCH_SIZE] __attribute__((aligned(64)));
     int tile = get_global_id(0), image = get_global_id(2);
@@ -151,13 +152,12 @@ __kernel void conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_i
 
     int block = get_global_id(1) * share, block_end = min(block + share, BLOCKS);
     for (; block < block_end; block++) {
-        int offset[BLOCK_VECTORS];
+        int filter = max(min(block * BLOCK_FILTERS, FILTERS - BLOCK_FILTERS), 0);
         vec bias[BLOCK_VECTORS];
 #pragma unroll
         for (int v = 0; v < BLOCK_VECTORS; v++) {
-            offset[v] = min((block * BLOCK_VECTORS + v) * VW, FILTERS - VW);
 #ifdef BIAS
-            bias[v] = vec_load(b + offset[v]);
+            bias[v] = vec_load(b + filter + FIRST(v));
 #else
             bias[v] = 0.0f;
 #endif
@@ -172,16 +172,16 @@ __kernel void conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_i
                 compute_block(pooled, won,
                               patch + r * POOL_STRIDE_HEIGHT * STRIDE_HEIGHT * PATCH_PITCH +
                                   c * POOL_STRIDE_WIDTH * STRIDE_WIDTH * CHANNELS,
-                              w, offset, bias, at);
+                              w + filter, bias, at);
 #pragma unroll
                 for (int i = 0; i < BLOCK_WINDOWS; i++)
 #pragma unroll
                     for (int v = 0; v < BLOCK_VECTORS; v++) {
                         int row = tile_row + r, column = tile_column + c + i;
-                        vec_store(activate_vec(pooled[i][v]), y + row * y_row + column * y_column + offset[v]);
+                        vec_store(activate_vec(pooled[i][v]), y + row * y_row + column * y_column + filter + FIRST(v));
 #ifdef WINNER
                         vec_store(uchar_from_ivec(won[i][v]),
-                                  winner + ((image * rows + row) * columns + column) * FILTERS + offset[v]);
+                                  winner + ((image * rows + row) * columns + column) * FILTERS + filter + FIRST(v));
 #endif
                     }
             }

@@ -1,0 +1,237 @@
+/* Winograd's convolution F(2x2, 3x3) for CPUs, with a 2x2 pool and activation in the same kernel. */
+#include "ops/activation.h"
+#include "ops/conv2d_span.h"
+
+#include <stdio.h>
+
+/* Bytes that a work-item may hold in private memory: near the first-level cache where the filters stay in the second,
+ * more where they do not and should be read seldom. */
+#define PRIVATE_WISH  (96 * 1024)
+#define PRIVATE_LARGE (768 * 1024)
+#define FILTERS_KEPT  (512 * 1024)
+/* Bytes of transformed filters that a processor can still sweep over for every tile. */
+#define FILTERS_LIMIT (4 * 1024 * 1024)
+/* Multiply-adds of vectors that make a work-group worth its launch, and groups that an image is cut into for balance.
+ */
+#define GROUP_WORK   8192
+#define IMAGE_GROUPS 4
+/* With fewer channels or filters the transforms cost more than the multiplications that they save. */
+#define FEWEST 8
+
+/* How the work is cut. It depends on the shape of one image alone, so that batches of any size share a program. */
+typedef struct blocking {
+    int32_t vector, channel_vector;       /* lanes for filters, for channels */
+    int32_t rows, columns;                /* windows of an image */
+    int32_t tile_rows, tile_columns;      /* windows of a work-item */
+    int32_t tiles_down, tiles_across;     /* tiles of an image */
+    int32_t block_windows, block_vectors; /* windows and vectors of filters in registers */
+    int32_t blocks, share;                /* blocks of filters, and how many a work-item computes */
+    bool partial;                         /* some windows stick out of the convolution's result */
+} blocking;
+
+static int32_t divide_up(int32_t a, int32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t private_bytes(const tsr_conv2d_descriptor *c, const blocking *k)
+{
+    size_t windows = (size_t)k->tile_rows * (size_t)k->tile_columns;
+    size_t pixels = (size_t)(2 * k->tile_rows + 2) * (size_t)(2 * k->tile_columns + 2);
+    return ((pixels + 16 * windows) * (size_t)c->channels +
+            16 * windows * (size_t)k->block_vectors * (size_t)k->vector) *
+           sizeof(float);
+}
+
+static int64_t filter_bytes(const tsr_conv2d_descriptor *c)
+{
+    return 16 * (int64_t)sizeof(float) * c->channels * c->filters;
+}
+
+static bool filters_kept(const tsr_conv2d_descriptor *c)
+{
+    return filter_bytes(c) <= FILTERS_KEPT;
+}
+
+/* Cycles for the windows of one image, by point and channel. A cycle is a multiply-add of vectors or a load, a step of
+ * the loop over channels takes at least as many as hide the latency of a sum, and each tile reads all filters, at 64
+ * bytes a cycle or, where they do not stay in the cache, 6; it also copies its pixels, which overlap with the next
+ * tile's. */
+static double cycles(const tsr_conv2d_descriptor *c, const blocking *k)
+{
+    int32_t sums = k->block_windows * k->block_vectors, loads = k->block_windows + k->block_vectors;
+    int32_t step = sums > loads ? sums : loads;
+    if (step < 8) step = 8;
+    double blocks = (double)divide_up(k->tile_rows * k->tile_columns, k->block_windows) *
+                    divide_up(divide_up(c->filters, k->vector), k->block_vectors);
+    double reading = 4.0 * c->filters / (filters_kept(c) ? 64 : 6);
+    reading += (2 * k->tile_rows + 2) * (2 * k->tile_columns + 2) / (8.0 * k->channel_vector);
+    return (blocks * step + reading) * divide_up(k->rows, k->tile_rows) * divide_up(k->columns, k->tile_columns);
+}
+
+/* Chooses tile and block of registers by the estimate above. */
+static void choose_block(const tsr_conv2d_descriptor *c, blocking *k)
+{
+    int32_t vectors = divide_up(c->filters, k->vector), registers = k->vector == 16 ? 16 : 12;
+    int32_t most_windows = filters_kept(c) ? 16 : 64;
+    size_t most_bytes = filters_kept(c) ? PRIVATE_WISH : PRIVATE_LARGE;
+    double best = 0;
+    blocking chosen = {0};
+    for (int32_t most = k->columns < 16 ? k->columns : 16; most >= 1; most--)
+        for (k->tile_rows = 1; k->tile_rows <= k->rows; k->tile_rows++) {
+            k->tile_columns = tsr_equal_parts(k->columns, most);
+            int32_t windows = k->tile_rows * k->tile_columns;
+            if (windows > most_windows) break;
+            for (k->block_windows = 1; k->block_windows <= windows; k->block_windows++)
+                for (k->block_vectors = 1; k->block_vectors <= vectors; k->block_vectors++) {
+                    if (k->block_windows * k->block_vectors > registers) break;
+                    if (chosen.block_windows && private_bytes(c, k) > most_bytes) break;
+                    double cost = cycles(c, k);
+                    if (chosen.block_windows && cost >= best) continue;
+                    best = cost;
+                    chosen = *k;
+                }
+        }
+    *k = chosen;
+}
+
+static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
+{
+    const tsr_conv2d_descriptor *c = s->conv2d;
+    *k = (blocking){.vector = (int32_t)tsr_vector_width(target), .rows = s->rows, .columns = s->columns};
+    k->channel_vector = k->vector;
+    while (k->vector > c->filters) k->vector /= 2;
+    while (k->channel_vector > c->channels) k->channel_vector /= 2;
+    if (!s->pool) {
+        k->rows = divide_up(s->rows, 2);
+        k->columns = divide_up(s->columns, 2);
+    }
+    k->partial = 2 * k->rows > s->conv_rows || 2 * k->columns > s->conv_columns;
+    choose_block(c, k);
+    if (private_bytes(c, k) > PRIVATE_LARGE)
+        return tsr_refuse(needs, "a window's pixels, transformed, take %zu bytes, more than %d", private_bytes(c, k),
+                          PRIVATE_LARGE);
+    k->tiles_down = divide_up(k->rows, k->tile_rows);
+    k->tiles_across = divide_up(k->columns, k->tile_columns);
+    k->blocks = divide_up(divide_up(c->filters, k->vector), k->block_vectors);
+
+    /* Few tiles: the filters are shared out as well. */
+    double work = 16.0 * c->channels * k->tile_rows * k->tile_columns * k->blocks * k->block_vectors;
+    int32_t shares = 1, tiles = k->tiles_down * k->tiles_across;
+    while (shares < k->blocks && shares * tiles < IMAGE_GROUPS && work / (shares + 1) >= GROUP_WORK) shares++;
+    k->share = divide_up(k->blocks, shares);
+    return true;
+}
+
+static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "its kernel is for CPUs");
+    if (tsr_vector_width(target) < 4) return tsr_refuse(needs, "its kernel is for vectors of 4 floats or more");
+    tsr_conv2d_span s = tsr_conv2d_span_of(span);
+    const tsr_conv2d_descriptor *c = s.conv2d;
+    if (c->kernel_height != 3 || c->kernel_width != 3 || c->stride_height != 1 || c->stride_width != 1)
+        return tsr_refuse(needs, "F(2x2, 3x3) is for kernels of 3 x 3 and stride 1, not %d x %d and %d x %d",
+                          (int)c->kernel_height, (int)c->kernel_width, (int)c->stride_height, (int)c->stride_width);
+    if (s.pool && (s.pool_height != 2 || s.pool_width != 2 || s.pool_stride_height != 2 || s.pool_stride_width != 2))
+        return tsr_refuse(needs, "F(2x2, 3x3) is for pools of 2 x 2 and stride 2, not %d x %d and %d x %d",
+                          (int)s.pool_height, (int)s.pool_width, (int)s.pool_stride_height, (int)s.pool_stride_width);
+    if (c->channels < FEWEST || c->filters < FEWEST)
+        return tsr_refuse(needs, "%d channels and %d filters are too few for Winograd's transforms to pay",
+                          (int)c->channels, (int)c->filters);
+    if (filter_bytes(c) > FILTERS_LIMIT)
+        return tsr_refuse(needs, "the transformed filters take %lld bytes, too many to read for each tile",
+                          (long long)filter_bytes(c));
+    blocking k;
+    if (!tsr_conv2d_span_supported(&s, span, needs) || !choose_blocking(&s, target, &k, needs)) return false;
+    if (span->graph->values[s.w].role != TSR_ROLE_PARAMETER)
+        return tsr_refuse(needs, "the filters are not a parameter that has another form");
+    tsr_needs_strided(needs, s.x, 0, 0, 0, 0);
+    tsr_needs_strided(needs, s.y, 0, 0, 0, 0);
+    tsr_needs_prepared(needs, s.w, TSR_FORM_WINOGRAD, c);
+    return true;
+}
+
+static void make_options(const tsr_conv2d_span *s, const blocking *k, char *options, size_t size)
+{
+    const tsr_conv2d_descriptor *c = s->conv2d;
+    char activation[TSR_ACTIVATION_OPTIONS];
+    tsr_activation_options(s->activation, activation);
+    const char *mode = "";
+    if (s->pool) mode = s->pool->mode == TSR_POOL_AVERAGE ? " -DPOOL_AVERAGE" : " -DPOOL_MAX";
+    snprintf(options, size,
+             "-DVW=%d -DCHANNEL_VW=%d -DCHANNELS=%d -DFILTERS=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DBLOCK_WINDOWS=%d "
+             "-DBLOCK_VECTORS=%d%s%s%s%s%s",
+             k->vector, k->channel_vector, c->channels, c->filters, k->tile_rows, k->tile_columns, k->block_windows,
+             k->block_vectors, mode, k->partial ? " -DPARTIAL" : "", c->bias ? " -DBIAS" : "",
+             s->winner != TSR_NONE ? " -DWINNER" : "", activation);
+}
+
+static tsr_status prepare(tsr_step *step)
+{
+    tsr_status status = TSR_OK;
+    tsr_conv2d_span s = tsr_conv2d_span_of(step->span);
+    blocking k;
+    tsr_needs unused = {0};
+    if (!choose_blocking(&s, step->target, &k, &unused)) return tsr_fail(TSR_INTERNAL, "%s", unused.reason);
+    char options[1024];
+    make_options(&s, &k, options, sizeof options);
+    tsr_launch *launch = tsr_step_launch(step, "conv2d_winograd_cpu.cl", options, "conv2d_winograd_cpu", &status);
+    if (status != TSR_OK) return status;
+    const tsr_view *x = tsr_step_view(step, s.x), *y = tsr_step_view(step, s.y);
+    tsr_launch_value(step, launch, s.x, &status);
+    tsr_launch_int(launch, x->origin, &status);
+    tsr_launch_int(launch, x->stride[0], &status);
+    tsr_launch_int(launch, x->stride[1], &status);
+    tsr_launch_prepared(step, launch, 0, &status);
+    if (s.b != TSR_NONE) tsr_launch_value(step, launch, s.b, &status);
+    tsr_launch_value(step, launch, s.y, &status);
+    tsr_launch_int(launch, y->origin, &status);
+    for (int i = 0; i < 3; i++) tsr_launch_int(launch, y->stride[i], &status);
+    if (s.winner != TSR_NONE) tsr_launch_value(step, launch, s.winner, &status);
+    const int32_t extents[] = {s.conv2d->height, s.conv2d->width, s.top,     s.left,         s.conv_rows,
+                               s.conv_columns,   k.rows,          k.columns, k.tiles_across, k.share};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) tsr_launch_int(launch, extents[i], &status);
+    const size_t local[3] = {1, 1, 1};
+    const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, (size_t)divide_up(k.blocks, k.share),
+                              (size_t)s.conv2d->batch};
+    tsr_launch_over(step, launch, 3, global, local, false, &status);
+    return status;
+}
+
+static bool match_activation(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    (void)claimed;
+    static const int chain[] = {TSR_KIND_ACTIVATION, TSR_KIND_POOL2D | TSR_OPTIONAL, TSR_KIND_CONV2D, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, span);
+}
+
+static bool match_pool(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    (void)claimed;
+    static const int chain[] = {TSR_KIND_POOL2D, TSR_KIND_CONV2D, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, span);
+}
+
+const tsr_implementation tsr_implementation_conv2d_winograd_activation_cpu = {
+    .name = "conv2d_winograd_activation_cpu",
+    .anchor = TSR_KIND_ACTIVATION,
+    .match = match_activation,
+    .supports = supports,
+    .prepare = prepare,
+};
+
+const tsr_implementation tsr_implementation_conv2d_winograd_pool_cpu = {
+    .name = "conv2d_winograd_pool_cpu",
+    .anchor = TSR_KIND_POOL2D,
+    .match = match_pool,
+    .supports = supports,
+    .prepare = prepare,
+};
+
+const tsr_implementation tsr_implementation_conv2d_winograd_cpu = {
+    .name = "conv2d_winograd_cpu",
+    .anchor = TSR_KIND_CONV2D,
+    .match = tsr_match_single,
+    .supports = supports,
+    .prepare = prepare,
+};
