@@ -14,8 +14,9 @@ START_TEST(covers_pairs)
     int count = test_conv2d_cases(&(test_conv2d_axes){.tile = 8, .image = {17, 21}, .activations = 1}, cases);
     for (int i = 0; i < count; i++) {
         test_case t = {.fill = cases[i].fill, .seed = (uint32_t)i};
-        test_conv2d(&t, &cases[i].conv2d, image(&t, &cases[i].conv2d));
-        test_run_case(&t, &(test_options){.only = "conv2d"});
+        int x = image(&t, &cases[i].conv2d);
+        test_conv2d(&t, &cases[i].conv2d, test_relay(&t, x));
+        test_run_case(&t, &(test_options){.only = "conv2d", .fused = 1});
     }
 }
 END_TEST

@@ -23,8 +23,10 @@ START_TEST(covers_pairs)
     for (int i = 0; i < count; i++) {
         test_case t = {.fill = cases[i].fill, .seed = (uint32_t)i};
         int dy = gradient(&t, &cases[i].conv2d), x = image(&t, &cases[i].conv2d);
+        dy = test_relay(&t, dy);
+        x = test_relay(&t, x);
         test_conv2d_grad_weights(&t, &cases[i].conv2d, dy, x, NULL);
-        test_run_case(&t, &(test_options){.only = "conv2d_grad_weights"});
+        test_run_case(&t, &(test_options){.only = "conv2d_grad_weights", .fused = 1});
     }
 }
 END_TEST
@@ -65,13 +67,15 @@ START_TEST(winners_cover_pairs)
         int32_t extent[4];
         test_pool2d_output(&cases[i].pool, extent);
         int dy = test_input(&t, "dy", TSR_F32, 4, extent), x = image(&t, &cases[i].conv2d);
+        x = test_relay(&t, x);
         if (cases[i].function != TSR_LINEAR) {
             int y = test_input(&t, "y", TSR_F32, 4, extent);
             dy = test_activation_grad(&t, cases[i].function, 1, dy, y);
         }
         dy = test_pool2d_grad(&t, &cases[i].pool, dy, TSR_NONE);
         test_conv2d_grad_weights(&t, &cases[i].conv2d, dy, x, NULL);
-        test_run_case(&t, &(test_options){.only = "conv2d_grad_weights_pool"});
+        int fused = cases[i].function == TSR_LINEAR ? 2 : 3;
+        test_run_case(&t, &(test_options){.only = "conv2d_grad_weights_pool", .fused = fused});
     }
 }
 END_TEST

@@ -15,12 +15,13 @@ static void run(const test_conv2d_case *c, bool pooled, bool winners, bool activ
 {
     test_case t = {.fill = c->fill, .seed = seed};
     bool finite = c->fill != TEST_NAN && c->fill != TEST_INFINITE && c->fill != TEST_MINUS_INFINITE;
-    int y = test_conv2d(&t, &c->conv2d, image(&t, &c->conv2d)), winner;
+    int x = image(&t, &c->conv2d);
+    int y = test_conv2d(&t, &c->conv2d, test_relay(&t, x)), winner;
     /* Zeros are multiplied for pixels outside the image, so what is not finite stays out of the filters. */
-    for (int v = 1; !finite && v < (int)t.graph.value_count; v++) test_fill_value(&t, v, TEST_INTEGERS);
+    for (int v = x + 1; !finite && v < (int)t.graph.value_count; v++) test_fill_value(&t, v, TEST_INTEGERS);
     if (pooled) y = test_pool2d(&t, &c->pool, y, winners ? &winner : NULL);
     if (activated) test_activation(&t, c->function, 1, y);
-    test_run_case(&t, &(test_options){.only = name});
+    test_run_case(&t, &(test_options){.only = name, .fused = 1 + pooled + activated});
 }
 
 START_TEST(covers_pairs)

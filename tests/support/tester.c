@@ -228,6 +228,28 @@ static void check_used(const test_case *t, const tsr_plan *plan, const test_opti
     ck_assert_msg(most >= fused, "%s: the implementation claims %d primitives, not %d", what, most, fused);
 }
 
+/* A halo was zero before the run, and is so after it: who reads the value counts on that. */
+static void check_halo(const test_case *t, const tsr_plan *plan, int v, const char *what)
+{
+    const tsr_value *value = &t->graph.values[v];
+    const tsr_view *view = tsr_plan_view(plan, v);
+    if (!view->buffer || !(view->halo[0] || view->halo[1] || view->halo[2] || view->halo[3])) return;
+    float *data = tsr_alloc(view->bytes, 1);
+    ck_assert(data != NULL);
+    check_ok(tsr_buffer_read(test_device(), view->buffer, 0, data, view->bytes));
+    int32_t rows = value->extent[1] + view->halo[0] + view->halo[2];
+    int32_t columns = value->extent[2] + view->halo[1] + view->halo[3];
+    for (size_t e = 0; e < view->bytes / sizeof *data; e++) {
+        int32_t column = (int32_t)(e / (size_t)value->extent[3] % (size_t)columns) - view->halo[1];
+        int32_t row = (int32_t)(e / (size_t)view->stride[1] % (size_t)rows) - view->halo[0];
+        bool inside = row >= 0 && row < value->extent[1] && column >= 0 && column < value->extent[2];
+        if (!inside && data[e] != 0)
+            ck_abort_msg("%s: the halo of %s holds %.9g in row %d, column %d", what, value->name, (double)data[e], row,
+                         column);
+    }
+    free(data);
+}
+
 static void run_plan(test_case *t, tsr_plan *plan, const test_options *o, const char *what)
 {
     bool replaces = false;
@@ -252,6 +274,7 @@ static void run_plan(test_case *t, tsr_plan *plan, const test_options *o, const 
         }
     }
     for (int i = 0; i < t->wanted_count; i++) free(first[i]);
+    for (int v = 0; v < (int)t->graph.value_count; v++) check_halo(t, plan, v, what);
 }
 
 static tsr_device_type own_type;
@@ -297,6 +320,7 @@ void test_run_case(test_case *t, const test_options *options)
                                      .no_fusion = options->no_fusion,
                                      .vector_width = options->vector_width,
                                      .guard = true,
+                                     .halo = t->seed % 2,
                                      .only = options->only};
     tsr_plan *plan = NULL;
     tsr_status status =

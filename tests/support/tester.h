@@ -9,6 +9,7 @@
  *
  * test_run_case fills what nobody makes, runs the twins in double precision, makes a guarded plan, checks that the
  * implementation under test computes the whole graph, runs it twice, compares, checks the guards, and clears the case.
+ * With an odd seed every value that may have a halo gets one.
  * A difference fails the Check test with a sentence that describes the case.
  *
  * How close a value must be. Where inputs are integers and the twin's sums stay below 2^24, convolution, dense, max
@@ -71,6 +72,10 @@ void test_fill_value(test_case *t, int value, test_fill fill);
 void test_set(test_case *t, int value, const double *data);
 /* Asks for a value that others read as well. The ones that nobody reads must then be asked for, too. */
 void test_want(test_case *t, int value);
+
+/* The value as a temporary, which may have a halo: through a pool of one cell by the portable implementation. It counts
+ * as one primitive more than the implementation under test has. */
+int test_relay(test_case *t, int value);
 
 /* Each adds a primitive with the parameters it needs and returns its first output. Optional outputs and parameters are
  * left out where the pointer is NULL, otherwise their numbers are put there. */

@@ -130,6 +130,15 @@ int test_pool2d(test_case *t, const tsr_pool2d_descriptor *d, int x, int *winner
     return test_primitive(t, &p);
 }
 
+int test_relay(test_case *t, int value)
+{
+    const int32_t *extent = t->graph.values[value].extent;
+    return test_pool2d(t,
+                       &(tsr_pool2d_descriptor){TSR_POOL_MAX, extent[0], extent[1], extent[2], extent[3], 1, 1, 1, 1,
+                                                TSR_PADDING_VALID},
+                       value, NULL);
+}
+
 /* Places in the windows that lie inside the image, of an input. */
 static int winner_input(test_case *t, const tsr_pool2d_descriptor *d)
 {
