@@ -18,6 +18,7 @@ typedef struct covering {
     size_t implementation_count;
     bool *banned;  /* [implementation][primitive] */
     bool *claimed; /* by primitive */
+    bool *all;     /* likewise, all of them: what matching is told without fusion, so that nothing joins the anchor */
     int *storer;   /* by value: the span that stores it, or TSR_NONE */
     bool *needed;  /* by value */
     bool *live;    /* by span */
@@ -85,8 +86,8 @@ static tsr_status claim(covering *c, size_t which, int anchor)
     tsr_covered *found = tsr_alloc(1, sizeof *found);
     if (!found) return tsr_fail_memory("a span", sizeof *found);
     *found = (tsr_covered){.implementation = implementation, .anchor = anchor};
-    bool take =
-        implementation->match(graph, anchor, c->claimed, &found->span) && allowed(c, implementation, &found->span);
+    bool take = implementation->match(graph, anchor, c->target->fuse ? c->claimed : c->all, &found->span) &&
+                allowed(c, implementation, &found->span);
     for (int i = 0; take && i < found->span.count; i++) {
         int p = found->span.primitives[i];
         if (c->claimed[p] && !tsr_primitive_row_of(graph->primitives[p].kind)->cheap) take = false;
@@ -288,12 +289,14 @@ tsr_status tsr_cover_graph(const tsr_graph *graph, const int *wanted, int wanted
     c.implementations = tsr_implementations(&c.implementation_count);
     c.banned = tsr_alloc(c.implementation_count * graph->primitive_count, sizeof *c.banned);
     c.claimed = tsr_alloc(graph->primitive_count, sizeof *c.claimed);
+    c.all = tsr_alloc(graph->primitive_count, sizeof *c.all);
     c.storer = tsr_alloc(graph->value_count, sizeof *c.storer);
     c.needed = tsr_alloc(graph->value_count, sizeof *c.needed);
-    if (!c.banned || !c.claimed || !c.storer || !c.needed) {
+    if (!c.banned || !c.claimed || !c.all || !c.storer || !c.needed) {
         status = tsr_fail_memory("the cover", c.implementation_count * graph->primitive_count);
         goto done;
     }
+    for (size_t p = 0; p < graph->primitive_count; p++) c.all[p] = true;
     /* Each round bans at least one span, and single primitives are never banned: it ends. */
     for (bool again = true; again && !status;) {
         again = false;
@@ -313,6 +316,7 @@ done:
     free(c.spans);
     free(c.banned);
     free(c.claimed);
+    free(c.all);
     free(c.storer);
     free(c.needed);
     free(c.live);
