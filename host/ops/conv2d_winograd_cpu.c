@@ -200,16 +200,14 @@ static tsr_status prepare(tsr_step *step)
 
 static bool match_activation(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
-    (void)claimed;
     static const int chain[] = {TSR_KIND_ACTIVATION, TSR_KIND_POOL2D | TSR_OPTIONAL, TSR_KIND_CONV2D, TSR_KIND_COUNT};
-    return tsr_match_chain(graph, primitive, chain, span);
+    return tsr_match_chain(graph, primitive, chain, claimed, span);
 }
 
 static bool match_pool(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
-    (void)claimed;
     static const int chain[] = {TSR_KIND_POOL2D, TSR_KIND_CONV2D, TSR_KIND_COUNT};
-    return tsr_match_chain(graph, primitive, chain, span);
+    return tsr_match_chain(graph, primitive, chain, claimed, span);
 }
 
 const tsr_implementation tsr_implementation_conv2d_winograd_activation_cpu = {
