@@ -2,8 +2,8 @@
  * depend on how it is split.
  *
  * loss_sum holds the sum and its compensation (Kahan's summation: the exact sum is close to loss_sum[0] - loss_sum[1]);
- * counts is hits, samples, stop mark, the step at which that was set. While the mark is set nothing changes; a loss that
- * is not finite sets it, and nothing else changes. */
+ * counts is hits, samples, stop mark, the step at which that was set. While the mark is set nothing changes; a loss
+ * that is not finite sets it, and nothing else changes. */
 kernel void accumulate(const global float *restrict losses, const global int *restrict hits,
                        global float *restrict loss_sum, global int *restrict counts, const global int *restrict clock,
                        int rows)

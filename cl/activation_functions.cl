@@ -66,7 +66,7 @@
 #if ACTIVATION_FROM_INPUT
 #define GRADIENT(T, dy, x) ((dy) * ((T)(SCALE)*select((T)(ALPHA)*exp(x), (T)(1.0f), (x) > (T)(0.0f))))
 #else
-#define GRADIENT(T, dy, y) ((dy) * select((y) + (T)(SCALE * ALPHA), (T)(SCALE), (y) > (T)(0.0f)))
+#define GRADIENT(T, dy, y) ((dy)*select((y) + (T)(SCALE * ALPHA), (T)(SCALE), (y) > (T)(0.0f)))
 #endif
 
 #elif ACTIVATION == ACTIVATION_GELU
@@ -74,17 +74,16 @@
  * (1 + erf(x / sqrt 2)) / 2 + x e^(-x^2 / 2) / sqrt(2 pi). */
 #define NORMAL_BELOW(T, x) ((T)(0.5f) * erfc((x) * (T)(-0.70710678118654752f)))
 #define ACTIVATE(T, x)     ((x)*NORMAL_BELOW(T, x))
-#define GRADIENT(T, dy, x)                                                                                             \
-    ((dy) * (NORMAL_BELOW(T, x) + (x) * (T)(0.39894228040143268f) * exp((T)(-0.5f) * (x) * (x))))
+#define GRADIENT(T, dy, x) ((dy) * (NORMAL_BELOW(T, x) + (x) * (T)(0.39894228040143268f) * exp((T)(-0.5f) * (x) * (x))))
 
 #elif ACTIVATION == ACTIVATION_SWISH
-#define ACTIVATE(T, x) ((x)*SIGMOID_OF(T, x))
+#define ACTIVATE(T, x)     ((x)*SIGMOID_OF(T, x))
 #define GRADIENT(T, dy, x) ((dy) * (SIGMOID_OF(T, x) * ((T)(1.0f) + (x)*SIGMOID_OF(T, -(x)))))
 
 #elif ACTIVATION == ACTIVATION_LEAKY_RELU
 /* From the output or the input alike, as alpha is not negative where the output is read. */
 #define ACTIVATE(T, x)     select((T)(ALPHA) * (x), x, (x) > (T)(0.0f))
-#define GRADIENT(T, dy, a) ((dy) * select((T)(ALPHA), (T)(1.0f), (a) > (T)(0.0f)))
+#define GRADIENT(T, dy, a) ((dy)*select((T)(ALPHA), (T)(1.0f), (a) > (T)(0.0f)))
 
 #elif ACTIVATION == ACTIVATION_SOFTPLUS
 #define ACTIVATE(T, x)     (fmax(x, (T)(0.0f)) + log1p(exp(-fabs(x))))

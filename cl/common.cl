@@ -1,8 +1,8 @@
-/* What kernels for CPU-class devices share: vectors of VW floats, `vec`, that are plain floats when VW is 1, so that one
- * text serves every width. Loads and stores need no alignment beyond the element's.
+/* What kernels for CPU-class devices share: vectors of VW floats, `vec`, that are plain floats when VW is 1, so that
+ * one text serves every width. Loads and stores need no alignment beyond the element's.
  *
- * Comparisons of floats give 1, those of vectors -1 (all bits set): feed them to select(a, b, a > b), which is right for
- * both, or to vec_mask(), and do no arithmetic on them.
+ * Comparisons of floats give 1, those of vectors -1 (all bits set): feed them to select(a, b, a > b), which is right
+ * for both, and do no arithmetic on them.
  *
  * Macros: VW  floats in a vector: 1, 2, 4, 8 or 16; 1 when it is not given */
 #ifndef COMMON_CL
@@ -21,26 +21,20 @@
 #define uvec               uint
 #define vec_load(p)        (*(p))
 #define vec_store(v, p)    (*(p) = (v))
-#define vec_mask(c)        (-(c)) /* 0 or -1 from a comparison */
 #define vec_from_uchar(u)  convert_float(u)
-#define vec_from_int(i)    convert_float(i)
 #define ivec_from_uchar(u) convert_int(u)
 #define uvec_from_ivec(i)  convert_uint(i)
 #define uchar_from_ivec(i) convert_uchar(i)
-#define ushort_from_ivec(i) convert_ushort(i)
 #else
 #define vec                JOIN(float, VW)
 #define ivec               JOIN(int, VW)
 #define uvec               JOIN(uint, VW)
 #define vec_load(p)        JOIN(vload, VW)(0, p)
 #define vec_store(v, p)    JOIN(vstore, VW)(v, 0, p)
-#define vec_mask(c)        (c)
 #define vec_from_uchar(u)  JOIN(convert_float, VW)(u)
-#define vec_from_int(i)    JOIN(convert_float, VW)(i)
 #define ivec_from_uchar(u) JOIN(convert_int, VW)(u)
 #define uvec_from_ivec(i)  JOIN(convert_uint, VW)(i)
 #define uchar_from_ivec(i) JOIN(convert_uchar, VW)(i)
-#define ushort_from_ivec(i) JOIN(convert_ushort, VW)(i)
 #endif
 
 /* 0, 1, ..., VW - 1 */
@@ -55,30 +49,5 @@
 #else
 #define VEC_INDEX ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 #endif
-
-/* The sum of a vector's elements, halves added pairwise: an order that depends on VW alone. */
-static inline float vec_sum(vec v)
-{
-#if VW == 16
-    float8 v8 = v.lo + v.hi;
-#elif VW == 8
-    float8 v8 = v;
-#endif
-#if VW >= 8
-    float4 v4 = v8.lo + v8.hi;
-#elif VW == 4
-    float4 v4 = v;
-#endif
-#if VW >= 4
-    float2 v2 = v4.lo + v4.hi;
-#elif VW == 2
-    float2 v2 = v;
-#endif
-#if VW >= 2
-    return v2.x + v2.y;
-#else
-    return v;
-#endif
-}
 
 #endif

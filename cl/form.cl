@@ -1,7 +1,7 @@
 /* Other forms of a convolution's filters, w[tap][channel][filter] with tap = row * kernel_width + column.
  *
- * Index space: (filters, or vectors of them, and what the kernel says), so that neighbours read neighbouring addresses. On
- * CPU-class devices Winograd's transform takes a vector of filters a time, and a work-item has more to do.
+ * Index space: (filters, or vectors of them, and what the kernel says), so that neighbours read neighbouring addresses.
+ * On CPU-class devices Winograd's transform takes a vector of filters a time, and a work-item has more to do.
  *
  * Macros: VW */
 #include "common.cl"

@@ -1,8 +1,8 @@
 /* Takes a batch of samples out of the data set: y[i] = source[order[position + i]] * scale, position = clock[1].
  *
- * Index space: (chunks of a sample, samples of the batch); a work-item copies up to `chunk` neighbouring elements. Samples
- * lie dense one after another in both arrays; the data set may be larger than 32 bits can address. Reads and writes are
- * contiguous, and on CPU-class devices whole vectors.
+ * Index space: (chunks of a sample, samples of the batch); a work-item copies up to `chunk` neighbouring elements.
+ * Samples lie dense one after another in both arrays; the data set may be larger than 32 bits can address. Reads and
+ * writes are contiguous, and on CPU-class devices whole vectors.
  *
  * Macros: VW      floats in a vector
  *         SOURCE  type of the data set: uchar, float or int

@@ -1,5 +1,5 @@
-/* Philox4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011), for
- * VW neighbouring counters at once; host/base/random.c is the same for one. */
+/* Philox4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011),
+ * for VW neighbouring counters at once; host/base/random.c is the same for one. */
 #ifndef PHILOX_CL
 #define PHILOX_CL
 

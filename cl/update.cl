@@ -1,10 +1,10 @@
 /* The optimizer's step for all parameters at once.
  *
- * The parameters are cut into blocks of about equal cost, listed in a table of BLOCK_FIELDS numbers each: where the block
- * starts in the flat buffers of weights, gradients and moments (in elements), how many elements it has, and how many
- * partial sums of its gradient lie how many elements apart; these are added in order. Index space: a work-group a block,
- * its work-items striding through it together; on CPU-class devices one work-item takes the block with vectors. Nothing
- * changes while the stop mark, counts[2], is set.
+ * The parameters are cut into blocks of about equal cost, listed in a table of BLOCK_FIELDS numbers each: where the
+ * block starts in the flat buffers of weights, gradients and moments (in elements), how many elements it has, and how
+ * many partial sums of its gradient lie how many elements apart; these are added in order. Index space: a work-group a
+ * block, its work-items striding through it together; on CPU-class devices one work-item takes the block with vectors.
+ * Nothing changes while the stop mark, counts[2], is set.
  *
  * Macros: VW; MOMENTS (0 to 2); and those of optimizer.cl */
 #include "common.cl"
