@@ -37,33 +37,16 @@ static parts parts_of(const tsr_span *span)
     return p;
 }
 
-/* The unclaimed primitive of this kind whose input `input` is the value, or TSR_NONE. */
-static int reader_of_kind(const tsr_graph *graph, int value, tsr_kind kind, int input, const bool *claimed)
-{
-    for (int i = tsr_graph_reader(graph, value, 0); i != TSR_NONE; i = tsr_graph_reader(graph, value, i + 1))
-        if (graph->primitives[i].kind == kind && graph->primitives[i].inputs[input] == value && !claimed[i]) return i;
-    return TSR_NONE;
-}
-
-static bool add_update(const tsr_graph *graph, int update, tsr_span *span)
-{
-    bool fits = tsr_span_add(span, update);
-    const tsr_primitive *p = &graph->primitives[update];
-    for (int i = 0; i < p->output_count; i++) fits &= tsr_span_store(span, p->outputs[i]);
-    return fits;
-}
-
 /* The gradient by data from the same weights, and with it that of the activation below. */
 static bool add_data(const tsr_graph *graph, int dy, int w, const bool *claimed, tsr_span *span)
 {
-    int data = reader_of_kind(graph, dy, TSR_KIND_DENSE_GRAD_DATA, 0, claimed);
+    int data = tsr_match_reader(graph, dy, TSR_KIND_DENSE_GRAD_DATA, 0, claimed);
     if (data == TSR_NONE || graph->primitives[data].inputs[1] != w) return true;
     int dx = graph->primitives[data].outputs[0];
-    bool fits = tsr_span_add(span, data);
-    fits &= tsr_span_store(span, dx);
-    int mask = reader_of_kind(graph, dx, TSR_KIND_ACTIVATION_GRAD, 0, claimed);
+    bool fits = tsr_span_take(span, data);
+    int mask = tsr_match_reader(graph, dx, TSR_KIND_ACTIVATION_GRAD, 0, claimed);
     if (mask == TSR_NONE || !tsr_activation_elementwise(&graph->primitives[mask].as.activation)) return fits;
-    return tsr_span_add(span, mask) && tsr_span_store(span, graph->primitives[mask].outputs[0]) && fits;
+    return tsr_span_take(span, mask) && fits;
 }
 
 static bool match_update(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
@@ -71,42 +54,22 @@ static bool match_update(const tsr_graph *graph, int primitive, const bool *clai
     *span = (tsr_span){.graph = graph};
     const tsr_primitive *weights = &graph->primitives[primitive];
     bool fits = tsr_span_add(span, primitive);
-    int update = reader_of_kind(graph, weights->outputs[0], TSR_KIND_UPDATE, 1, claimed);
+    int update = tsr_match_reader(graph, weights->outputs[0], TSR_KIND_UPDATE, 1, claimed);
     if (update == TSR_NONE) return false;
-    fits &= add_update(graph, update, span);
+    fits &= tsr_span_take(span, update);
     if (weights->as.dense.bias) {
-        int update_b = reader_of_kind(graph, weights->outputs[1], TSR_KIND_UPDATE, 1, claimed);
+        int update_b = tsr_match_reader(graph, weights->outputs[1], TSR_KIND_UPDATE, 1, claimed);
         if (update_b == TSR_NONE) return false;
-        fits &= add_update(graph, update_b, span);
+        fits &= tsr_span_take(span, update_b);
     }
     return add_data(graph, weights->inputs[0], graph->primitives[update].inputs[0], claimed, span) && fits;
-}
-
-/* Whether two updates take the same step: rate, clock, stop mark and optimizer. */
-static bool same_step(const tsr_primitive *a, const tsr_primitive *b)
-{
-    const tsr_update_descriptor *x = &a->as.update, *y = &b->as.update;
-    return a->inputs[2] == b->inputs[2] && a->inputs[3] == b->inputs[3] && a->inputs[4] == b->inputs[4] &&
-           x->optimizer == y->optimizer && x->beta_1 == y->beta_1 && x->beta_2 == y->beta_2 &&
-           x->epsilon == y->epsilon && x->momentum == y->momentum;
 }
 
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     if (!tsr_dense_cpu_suits(target, needs)) return false;
     parts p = parts_of(span);
-    if (p.update_w && p.update_w->input_count != 5 + tsr_optimizer_moments(&p.update_w->as.update))
-        return tsr_refuse(needs, "the optimizer's moments are not those of its kind");
-    if (p.update_b && !same_step(p.update_w, p.update_b))
-        return tsr_refuse(needs, "weights and bias are not updated alike");
-    return true;
-}
-
-/* The parameter and its moments. */
-static void set_parameter(tsr_step *step, tsr_launch *launch, const tsr_primitive *update, tsr_status *status)
-{
-    tsr_launch_value(step, launch, update->inputs[0], status);
-    for (int i = 5; i < update->input_count; i++) tsr_launch_value(step, launch, update->inputs[i], status);
+    return !p.update_w || tsr_optimizer_suits(p.update_w, p.update_b, needs);
 }
 
 static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, bool bias, tsr_status *status)
@@ -121,8 +84,8 @@ static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, boo
         tsr_launch_value(step, launch, p->mask->outputs[0], status);
     }
     if (p->update_w) {
-        set_parameter(step, launch, p->update_w, status);
-        if (p->update_b) set_parameter(step, launch, p->update_b, status);
+        tsr_optimizer_launch(step, launch, p->update_w, status);
+        if (p->update_b) tsr_optimizer_launch(step, launch, p->update_b, status);
         for (int i = 2; i < 5; i++) tsr_launch_value(step, launch, p->update_w->inputs[i], status);
     } else if (p->weights) {
         for (int i = 0; i <= bias; i++) tsr_launch_value(step, launch, p->weights->outputs[i], status);

@@ -35,6 +35,8 @@ typedef struct tsr_span {
 /* Puts a primitive into the span, in order; false when it is full. Being there already is fine. */
 bool tsr_span_add(tsr_span *span, int primitive);
 bool tsr_span_has(const tsr_span *span, int primitive);
+/* Puts it there with all its outputs as values that can be stored. */
+bool tsr_span_take(tsr_span *span, int primitive);
 /* Adds a value that can be stored. */
 bool tsr_span_store(tsr_span *span, int value);
 bool tsr_span_stores(const tsr_span *span, int value);
@@ -208,6 +210,8 @@ struct tsr_implementation {
  * plan's to see to. `claimed` as in match; NULL: nothing is. */
 #define TSR_OPTIONAL 0x100
 bool tsr_match_chain(const tsr_graph *graph, int primitive, const int *kinds, const bool *claimed, tsr_span *span);
+/* The primitive of this kind whose input `input` is the value and that no other span has claimed, or TSR_NONE. */
+int tsr_match_reader(const tsr_graph *graph, int value, tsr_kind kind, int input, const bool *claimed);
 /* Matches the primitive alone; stores all its outputs. */
 bool tsr_match_single(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
 

@@ -20,6 +20,14 @@ bool tsr_span_add(tsr_span *span, int primitive)
     return true;
 }
 
+bool tsr_span_take(tsr_span *span, int primitive)
+{
+    const tsr_primitive *p = &span->graph->primitives[primitive];
+    bool fits = tsr_span_add(span, primitive);
+    for (int i = 0; i < p->output_count; i++) fits &= tsr_span_store(span, p->outputs[i]);
+    return fits;
+}
+
 bool tsr_span_stores(const tsr_span *span, int value)
 {
     for (int i = 0; i < span->store_count; i++)
@@ -86,23 +94,25 @@ bool tsr_refuse(tsr_needs *needs, const char *format, ...)
     return false;
 }
 
+int tsr_match_reader(const tsr_graph *graph, int value, tsr_kind kind, int input, const bool *claimed)
+{
+    for (int i = tsr_graph_reader(graph, value, 0); i != TSR_NONE; i = tsr_graph_reader(graph, value, i + 1))
+        if (graph->primitives[i].kind == kind && graph->primitives[i].inputs[input] == value && !claimed[i]) return i;
+    return TSR_NONE;
+}
+
 bool tsr_match_single(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
     (void)claimed;
-    const tsr_primitive *p = &graph->primitives[primitive];
     *span = (tsr_span){.graph = graph};
-    bool fits = tsr_span_add(span, primitive);
-    for (int i = 0; i < p->output_count; i++) fits &= tsr_span_store(span, p->outputs[i]);
-    return fits;
+    return tsr_span_take(span, primitive);
 }
 
 bool tsr_match_chain(const tsr_graph *graph, int primitive, const int *kinds, const bool *claimed, tsr_span *span)
 {
     *span = (tsr_span){.graph = graph};
-    const tsr_primitive *end = &graph->primitives[primitive];
-    if ((int)end->kind != (kinds[0] & ~TSR_OPTIONAL)) return false;
-    bool fits = tsr_span_add(span, primitive);
-    for (int i = 0; i < end->output_count; i++) fits &= tsr_span_store(span, end->outputs[i]);
+    if ((int)graph->primitives[primitive].kind != (kinds[0] & ~TSR_OPTIONAL)) return false;
+    bool fits = tsr_span_take(span, primitive);
     int at = primitive;
     for (int k = 1; fits && kinds[k] != TSR_KIND_COUNT; k++) {
         const tsr_primitive *below = &graph->primitives[at];
