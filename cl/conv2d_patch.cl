@@ -1,6 +1,7 @@
 /* The part of an image that a work-item's windows read, copied to private memory with zeros for what lies outside the
  * image, so that the loops over it need no tests of bounds. A copy costs little beside a convolution, and gathering the
  * image from a data set on the way costs nothing more.
+ * The zeros are multiplied like pixels: in windows on the rim a weight that is not finite gives not-a-number.
  *
  * Macros: CHANNELS                     of the image
  *         PATCH_ROWS, PATCH_COLUMNS    extents of the patch, in pixels
