@@ -84,6 +84,7 @@ static tsr_status warm_up(tsr_runner *runner, int which)
     tsr_status status = tsr_samples_page(runner->samples, 0, &page);
     if (status || (status = tsr_runner_bind_page(&part->network, part->plan, page))) return status;
     runner->bound[which] = page->images;
+    runner->counts_zero = false;
     status =
         tsr_buffer_write(runner->model->device, runner->counts, 0, (const int32_t[]){0, 0, 1, 0}, 4 * sizeof(int32_t));
     if (status || (status = tsr_plan_run(part->plan))) return status;
@@ -184,6 +185,9 @@ tsr_status tsr_runner_begin(tsr_runner *runner, const int32_t *permutation)
     /* The clock's step goes on; its position starts again. */
     const int32_t zeros[4] = {0};
     if ((status = tsr_buffer_write(device, runner->clock, sizeof(int32_t), zeros, 2 * sizeof(int32_t)))) return status;
+    /* A prediction counts nothing: its counts stay zero from the first time on. */
+    if (runner->counts_zero) return TSR_OK;
+    runner->counts_zero = runner->purpose == TSR_FOR_PREDICTION;
     if ((status = tsr_buffer_write(device, runner->counts, 0, zeros, sizeof zeros))) return status;
     return tsr_buffer_write(device, runner->loss_sum, 0, zeros, 2 * sizeof(float));
 }

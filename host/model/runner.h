@@ -22,6 +22,7 @@ struct tsr_runner {
     cl_mem bound[2];      /* images that each part reads */
     int32_t batches;      /* of one pass over the samples */
     int32_t batches_done; /* enqueued in this pass */
+    bool counts_zero;     /* nothing has changed the counts and sums since they were set to zero */
     cl_mem clock;         /* the model's in training, otherwise of its own */
     cl_mem counts, loss_sum;
 };

@@ -161,7 +161,9 @@ tsr_status tsr_samples_page(tsr_samples *samples, int32_t position, const tsr_pa
 
 tsr_status tsr_samples_order(tsr_samples *samples, const int32_t *permutation)
 {
+    if (!permutation && samples->in_order && !samples->paged) return TSR_OK;
     for (int32_t i = 0; i < samples->count; i++) samples->permutation[i] = permutation ? permutation[i] : i;
+    samples->in_order = !permutation;
     if (!samples->paged)
         return tsr_buffer_write(samples->device, samples->order, 0, samples->permutation,
                                 (size_t)samples->count * sizeof *samples->permutation);

@@ -24,6 +24,7 @@ typedef struct tsr_samples {
     tsr_page pages[2];
     int32_t loaded;       /* the page brought last; -1: none */
     int32_t *permutation; /* the samples in the order of their use */
+    bool in_order;        /* it and the order on the device are the samples' own */
     cl_mem order;         /* place in the page of each sample, in the order of their use */
 } tsr_samples;
 
