@@ -60,7 +60,7 @@ START_TEST(too_much_is_refused_by_name)
     cl_mem buffer = (cl_mem)1;
     check_fails(
         tsr_buffer_create(device, CL_MEM_READ_WRITE, (size_t)device->info.max_allocation + 1, "the data set", &buffer),
-        TSR_OUT_OF_MEMORY, "the data set needs ");
+        TSR_OUT_OF_MEMORY, "the data set: ");
     ck_assert(buffer == NULL);
     ck_assert(strstr(tsr_last_error(), device->info.name) != NULL);
     ck_assert(strstr(tsr_last_error(), "use a smaller batch") != NULL);

@@ -155,6 +155,46 @@ START_TEST(names_a_directory_that_cannot_be_written)
 }
 END_TEST
 
+/* Spoils a weight before the epoch whose number it is given. */
+static tsr_status spoil(void *context, tsr_model *model, int32_t epoch)
+{
+    float values[48] = {NAN};
+    return epoch == *(const int32_t *)context ? tsr_model_set_weight(model, 0, values) : TSR_OK;
+}
+
+START_TEST(keeps_the_best_when_a_loss_is_not_finite)
+{
+    float images[96];
+    uint8_t labels[6];
+    int32_t spoilt = 3;
+    const char *path = test_path("finite.h5");
+    for (int i = 0; i < 96; i++) images[i] = (float)((i * 37 + 11) % 101) / 100;
+    for (int i = 0; i < 6; i++) labels[i] = (uint8_t)(i % 3);
+    tsr_data data = {
+        .images = images, .real = true, .count = 6, .height = 4, .width = 4, .channels = 1, .labels = labels};
+    tsr_model *model = make_model(), *best;
+    tsr_checkpoint *checkpoint;
+    tsr_history history = {0};
+    tsr_metrics metrics;
+    check_ok(tsr_checkpoint_create(path, NULL, &checkpoint));
+    const tsr_callback callbacks[] = {{.context = &spoilt, .on_epoch_begin = spoil},
+                                      tsr_checkpoint_callback(checkpoint)};
+    tsr_fit_options options = {
+        .epochs = 5, .batch_size = 2, .validation = &data, .callbacks = callbacks, .callback_count = 2};
+    check_fails(tsr_model_fit(model, &data, &options, &history), TSR_NOT_FINITE,
+                "epoch 3, step 1: the first layer at fault is dense");
+    ck_assert_int_eq(history.count, 2);
+    check_ok(tsr_model_load(path, &best));
+    check_ok(tsr_model_compile(best, test_device(), NULL));
+    check_ok(tsr_model_evaluate(best, &data, 0, &metrics));
+    ck_assert_double_eq_tol(metrics.loss, history.epochs[1].validation.loss, 1e-6); /* it falls in each epoch */
+    tsr_model_free(best);
+    tsr_history_clear(&history);
+    tsr_checkpoint_free(checkpoint);
+    tsr_model_free(model);
+}
+END_TEST
+
 /* In a training: the file has the weights of the epoch with the best validation loss. */
 START_TEST(keeps_the_best_epoch_of_a_training)
 {
@@ -189,6 +229,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, watches_the_loss_without_validation);
     tcase_add_test(tests, survives_a_full_disk);
     tcase_add_test(tests, names_a_directory_that_cannot_be_written);
+    tcase_add_test(tests, keeps_the_best_when_a_loss_is_not_finite);
     tcase_add_test(tests, keeps_the_best_epoch_of_a_training);
 }
 

@@ -313,7 +313,7 @@ END_TEST
 /* What the callbacks saw. */
 typedef struct seen {
     int begun, epochs_begun, progress, epochs, ended;
-    int stop_at, fail_at, interrupt_at;
+    int stop_at, fail_at, interrupt_at, interrupt_validation_of;
     int interrupted;
     int32_t last_batches;
 } seen;
@@ -339,8 +339,10 @@ static tsr_status on_progress(void *context, tsr_model *model, int32_t done, int
     (void)model;
     ck_assert_int_le(done, batches);
     ck_assert(running->samples > 0 && seconds >= 0);
-    ((seen *)context)->progress++;
-    ((seen *)context)->last_batches = done;
+    seen *s = context;
+    s->progress++;
+    s->last_batches = done;
+    if (done == batches && s->epochs_begun == s->interrupt_validation_of) s->interrupted = 1;
     return TSR_OK;
 }
 
@@ -365,11 +367,15 @@ static tsr_status fit_and_see(seen *s, tsr_history *history)
 {
     tsr_data data = make_data();
     tsr_model *model = make_model(NULL);
+    const tsr_data validation = make_data();
     const tsr_callback callback = {s, on_train_begin, on_epoch_begin, on_progress, on_epoch_end, on_train_end};
-    tsr_status status = tsr_model_fit(
-        model, &data,
-        &(tsr_fit_options){.epochs = 4, .callbacks = &callback, .callback_count = 1, .interrupted = &s->interrupted},
-        history);
+    tsr_status status = tsr_model_fit(model, &data,
+                                      &(tsr_fit_options){.epochs = 4,
+                                                         .validation = s->interrupt_validation_of ? &validation : NULL,
+                                                         .callbacks = &callback,
+                                                         .callback_count = 1,
+                                                         .interrupted = &s->interrupted},
+                                      history);
     tsr_model_free(model);
     return status;
 }
@@ -403,6 +409,11 @@ START_TEST(callbacks_are_called_in_their_places)
     check_fails(fit_and_see(&s, &history), TSR_INTERRUPTED, "interrupted in epoch 2");
     ck_assert_int_eq(history.count, 1);
     ck_assert_int_eq(s.epochs, 1);
+
+    s = (seen){.interrupt_validation_of = 3};
+    check_fails(fit_and_see(&s, &history), TSR_INTERRUPTED, "validation after epoch 3: interrupted");
+    ck_assert_int_eq(history.count, 2);
+    ck_assert_int_eq(s.epochs, 2);
     tsr_history_clear(&history);
 }
 END_TEST

@@ -79,14 +79,13 @@ static int evaluate(const command *self, const evaluate_settings *settings, tsr_
 {
     sample_set samples;
     tsr_metrics metrics;
-    int code;
-    tsr_status status = samples_read(settings->data, (uint32_t)settings->split_seed, &samples);
-    if (!status && settings->split == 0 && !samples.has_test) {
-        command_complain(self, "%s has no test images; use --split validation", samples.dataset.directory);
+    int code = samples_read(self, settings->data, (uint32_t)settings->split_seed, &samples);
+    if (!code) code = samples_check(self, &samples, model);
+    if (code) {
         samples_clear(&samples);
-        return FAILED;
+        return code;
     }
-    if (!status) status = command_open_device(settings->device, false, device);
+    tsr_status status = command_open_device(settings->device, false, device);
     if (!status) status = tsr_model_compile(model, *device, &(tsr_compile_options){.gemm = (tsr_gemm)settings->gemm});
     double start = command_seconds();
     if (!status)

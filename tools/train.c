@@ -36,19 +36,34 @@ typedef struct train_session {
 } train_session;
 
 static volatile int interrupted;
+static volatile sig_atomic_t training;
 
+/* While the program sets up there is nothing to keep, and compiling kernels takes a while: it ends at once. The first
+ * SIGINT of a training asks to stop after the step in progress, and the second ends the program at once. */
 static void interrupt(int signal_number)
 {
+    static const char sentence[] = "tessera train: interrupted before the first step; no model was written\n";
     (void)signal_number;
+    if (!training) {
+        ssize_t written = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+        (void)written;
+        _exit(INTERRUPTED);
+    }
     interrupted = 1;
 }
 
-/* The first SIGINT asks to stop after the step in progress; the second ends the program at once. */
 static void catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
+}
+
+static tsr_status begin_training(void *context, tsr_model *model)
+{
+    (void)context, (void)model;
+    training = 1;
+    return TSR_OK;
 }
 
 static bool read_settings(const command *self, int count, char **arguments, train_settings *settings, int *code)
@@ -212,9 +227,7 @@ static tsr_status open_network(train_session *session)
 static tsr_status prepare(train_session *session)
 {
     const train_settings *settings = &session->settings;
-    tsr_status status = samples_read(settings->data, (uint32_t)settings->split_seed, &session->samples);
-    if (!status) status = open_network(session);
-    if (!status) status = command_open_device(settings->device, settings->profile, &session->device);
+    tsr_status status = command_open_device(settings->device, settings->profile, &session->device);
     if (!status)
         status = tsr_model_compile(session->model, session->device,
                                    &(tsr_compile_options){.sgd = settings->optimizer == 1,
@@ -239,19 +252,20 @@ static tsr_status fit(train_session *session)
                                          .terminal = isatty(STDOUT_FILENO) != 0,
                                          .batches = (int32_t)steps};
     const tsr_callback callbacks[] = {
+        {.on_train_begin = begin_training},
         progress_callback(&session->progress),
         tsr_checkpoint_callback(session->checkpoint),
         tsr_early_stopping_callback(session->early_stopping),
     };
-    catch_interrupts();
-    tsr_status status = tsr_model_fit(session->model, &session->samples.training,
-                                      &(tsr_fit_options){.epochs = (int32_t)settings->epochs,
-                                                         .batch_size = (int32_t)settings->batch_size,
-                                                         .validation = &session->samples.validation,
-                                                         .callbacks = callbacks,
-                                                         .callback_count = 3,
-                                                         .interrupted = &interrupted},
-                                      &session->history);
+    tsr_status status =
+        tsr_model_fit(session->model, &session->samples.training,
+                      &(tsr_fit_options){.epochs = (int32_t)settings->epochs,
+                                         .batch_size = (int32_t)settings->batch_size,
+                                         .validation = &session->samples.validation,
+                                         .callbacks = callbacks,
+                                         .callback_count = (int32_t)(sizeof callbacks / sizeof callbacks[0]),
+                                         .interrupted = &interrupted},
+                      &session->history);
     progress_break(&session->progress);
     return status;
 }
@@ -277,12 +291,11 @@ static tsr_status report(train_session *session)
     if (best)
         printf("Best epoch: %d - val_loss: %.4f - val_accuracy: %.4f, saved as %s\n", (int)best->epoch,
                best->validation.loss, best->validation.accuracy, session->settings.output);
-    if (session->samples.has_test) {
-        tsr_status status = tsr_model_evaluate(session->model, &session->samples.test, 0, &metrics);
-        if (status) return status;
-        printf("Test: loss: %.4f - accuracy: %.4f (%lld images)\n", metrics.loss, metrics.accuracy,
-               (long long)metrics.samples);
-    }
+    signal(SIGINT, SIG_DFL); /* all files are written */
+    tsr_status status = tsr_model_evaluate(session->model, &session->samples.test, 0, &metrics);
+    if (status) return status;
+    printf("Test: loss: %.4f - accuracy: %.4f (%lld images)\n", metrics.loss, metrics.accuracy,
+           (long long)metrics.samples);
     return session->settings.profile ? profile_print(session->device) : TSR_OK;
 }
 
@@ -300,20 +313,25 @@ static void tell_what_is_kept(const train_session *session)
 static int run_session(train_session *session)
 {
     const train_settings *settings = &session->settings;
-    if (!can_write(session->self, settings->output) || !can_write(session->self, settings->history)) return FAILED;
-    tsr_status status = prepare(session);
-    if (status) return command_fail(session->self, status);
-    int code = DONE;
+    const command *self = session->self;
+    if (!can_write(self, settings->output) || !can_write(self, settings->history)) return FAILED;
+    catch_interrupts();
+    int code = samples_read(self, settings->data, (uint32_t)settings->split_seed, &session->samples);
+    if (code) return code;
+    tsr_status status = open_network(session);
+    if (status) return command_fail(self, status);
+    if ((code = samples_check(self, &session->samples, session->model))) return code;
+    if ((status = prepare(session))) return command_fail(self, status);
     status = fit(session);
     if (status) {
-        code = command_fail(session->self, status);
+        code = command_fail(self, status);
         tell_what_is_kept(session);
     }
     if (session->history.count > 0) {
         status = tsr_history_write_csv(&session->history, settings->history);
-        if (status) code = code ? code : command_fail(session->self, status);
+        if (status) code = code ? code : command_fail(self, status);
     }
-    if (!code && (status = report(session))) code = command_fail(session->self, status);
+    if (!code && (status = report(session))) code = command_fail(self, status);
     return code;
 }
 

@@ -10,7 +10,7 @@ tsr_status tsr_buffer_create(tsr_device *device, cl_mem_flags flags, size_t byte
     if (bytes > device->info.max_allocation)
         return tsr_fail(
             TSR_OUT_OF_MEMORY,
-            "%s needs %zu bytes, more than the largest allocation of %s (%llu bytes); use a smaller batch or "
+            "%s: %zu bytes are needed, more than the largest allocation of %s (%llu bytes); use a smaller batch or "
             "model, or a device with more memory",
             what, bytes, device->info.name, (unsigned long long)device->info.max_allocation);
     *buffer = clCreateBuffer(device->context, flags, bytes ? bytes : 1, NULL, &code);

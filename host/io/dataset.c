@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,7 @@ static tsr_status read_part(const char *directory, int first, tsr_idx *images, t
     for (int i = 0; i < 2; i++) {
         const char *name = file_names[first + i];
         if (!find_file(directory, name, path[i], sizeof path[i])) {
+            if (errno == EACCES) return tsr_fail(TSR_IO, "%s/%s: %s", directory, name, strerror(errno));
             return tsr_fail(TSR_NOT_FOUND, "%s/%s[.gz] is missing: a data set is the files %s, %s, %s and %s",
                             directory, name, file_names[0], file_names[1], file_names[2], file_names[3]);
         }

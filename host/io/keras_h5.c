@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +69,8 @@ tsr_status tsr_model_open(const char *path, tsr_model **model, bool *has_weights
     *model = NULL;
     if (has_weights) *has_weights = false;
     FILE *file = fopen(path, "rb");
-    if (!file) return tsr_fail(TSR_NOT_FOUND, "%s: cannot be opened", path);
+    if (!file)
+        return tsr_fail(errno == ENOENT ? TSR_NOT_FOUND : TSR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     size_t got = fread(start, 1, sizeof start, file);
     fclose(file);
     if (got >= 4 && memcmp(start, "PK\3\4", 4) == 0) {

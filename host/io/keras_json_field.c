@@ -194,7 +194,9 @@ tsr_status tsr_keras_read_field(const tsr_field *field, const char *layer, const
         return refuse(field, layer, value, "it must be \"valid\" or \"same\"");
     case TSR_FIELD_ACTIVATION:
         if (read_activation(value, at(field, config))) return TSR_OK;
-        return refuse(field, layer, value, "see the list of activations in tessera/ops.h");
+        return refuse(
+            field, layer, value,
+            "it must be linear, relu, sigmoid, tanh, softmax, elu, selu, gelu, swish, leaky_relu or softplus");
     case TSR_FIELD_SHAPE:
         if (read_shape(value, numbers)) return TSR_OK;
         return refuse(field, layer, value, "it must be [null, height, width, channels]");

@@ -77,8 +77,8 @@ static tsr_status read_layer(const json_t *entry, size_t number, tsr_model *mode
     const char *name = text_of(entries, "name");
     const tsr_layer_class *class = registered ? NULL : tsr_layer_class_find(class_name);
     if (!class) {
-        return tsr_fail(TSR_UNSUPPORTED, "layer %zu, \"%s\": layers of class %s are not supported", number,
-                        name ? name : "", registered ? registered : class_name);
+        return tsr_fail(TSR_UNSUPPORTED, "layer %zu%s%s%s: layers of class %s are not supported", number,
+                        name ? ", \"" : "", name ? name : "", name ? "\"" : "", registered ? registered : class_name);
     }
     void *config = tsr_alloc(1, class->config_size);
     if (!config) return tsr_fail_memory("a layer", class->config_size);
