@@ -1,18 +1,75 @@
-# Shared by quickstart and check (sourced): finds the tree, says what is done, installs what is missing.
+# shellcheck shell=sh disable=SC2034
+# Shared by the scripts beside it (sourced): finds the tree, says what is done, installs what is missing.
+#   say, fail TEXT...           a line for the person; the same on stderr, and the end
+#   timed TEXT COMMAND...       says TEXT, runs the command and says how long it took
+#   quietly COMMAND...          runs a command whose output is shown only when it fails
+#   make_build_directory PATH   for a build; says so when it is not the caller's to write
 #   setup_packages PACKAGE...   installs the Debian packages that are not there yet
+#   package_exists PACKAGE      whether the system's package sources know it
+#   package_installed PACKAGE
 
-here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+program=$(basename -- "$0")
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 say() { printf '==> %s\n' "$*"; }
-fail() { printf '%s: %s\n' "$(basename -- "$0")" "$*" >&2; exit 1; }
+fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }
 
 # What building and running needs.
 build_packages="gcc libc6-dev cmake ninja-build pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev
-  libhdf5-dev libjansson-dev zlib1g-dev libpng-dev check"
+  libhdf5-dev libjansson-dev zlib1g-dev libpng-dev"
 # What the reference run and the tests need besides.
 data_packages="dataset-fashion-mnist"
-test_packages="graphviz"
+test_packages="check graphviz curl python3"
+
+timed() {
+    phase=$1
+    shift
+    say "$phase"
+    phase_began=$(date +%s)
+    "$@"
+    say "$phase: done in $(($(date +%s) - phase_began)) s"
+}
+
+quietly() {
+    log=$(mktemp "${TMPDIR:-/tmp}/tessera-log-XXXXXX")
+    if "$@" >"$log" 2>&1; then
+        rm -f "$log"
+    else
+        cat "$log" >&2
+        rm -f "$log"
+        fail "this command failed, for the reason above: $*"
+    fi
+}
+
+make_build_directory() {
+    mkdir -p -- "$1" 2>/dev/null || true
+    if [ ! -w "$1" ] || { [ -e "$1/CMakeCache.txt" ] && [ ! -w "$1/CMakeCache.txt" ]; }; then
+        fail "$1 cannot be written: make it yours, or copy the sources to a directory of yours"
+    fi
+}
+
+# The command that makes its arguments run as root, in as_root (empty for root); false where there is none.
+find_root() {
+    as_root=
+    if [ "$(id -u)" = 0 ]; then return 0; fi
+    command -v sudo >/dev/null 2>&1 || return 1
+    as_root=sudo
+}
+
+update_package_lists() {
+    say "fetching the package lists"
+    $as_root apt-get -o DPkg::Lock::Timeout=120 update -qq
+}
+
+install_packages() {
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "$@"
+}
+
+package_installed() {
+    dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
+}
 
 setup_packages() {
     command -v dpkg-query >/dev/null 2>&1 || {
@@ -20,25 +77,26 @@ setup_packages() {
         return 0
     }
     missing=
-    for package in "$@"; do
-        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
-    done
+    for package in "$@"; do package_installed "$package" || missing="$missing $package"; done
     [ -n "$missing" ] || return 0
+    find_root || fail "these packages are missing, and only root can install them:$missing"
     say "installing$missing"
-    if [ "$(id -u)" = 0 ]; then as_root=
-    elif command -v sudo >/dev/null 2>&1; then as_root=sudo
-    else fail "these packages are missing and only root can install them:$missing"
+    if [ -n "$as_root" ]; then
+        sudo true || fail "these packages are missing, and sudo does not let you install them:$missing"
     fi
     # The lists may be absent or old: they are fetched again only when an installation fails.
     # shellcheck disable=SC2086
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 || {
-        $as_root apt-get update -qq || fail "the package lists could not be fetched: check the network, then run this again"
-        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
-            fail "these packages could not be installed:$missing"
+    install_packages $missing >/dev/null 2>&1 || {
+        update_package_lists || fail "the package lists could not be fetched: check the network, then run this again"
+        install_packages $missing >/dev/null || fail "these packages could not be installed:$missing"
     }
 }
 
-# Whether the system's package sources know a package.
+# A system that has no package lists yet, or no longer, knows no package; then they are fetched, where that is allowed.
 package_exists() {
-    command -v apt-cache >/dev/null 2>&1 && apt-cache show "$1" >/dev/null 2>&1
+    command -v apt-cache >/dev/null 2>&1 || return 1
+    apt-cache show "$1" >/dev/null 2>&1 && return 0
+    apt-cache policy 2>/dev/null | grep -q '://' && return 1
+    find_root && update_package_lists || return 1
+    apt-cache show "$1" >/dev/null 2>&1
 }
