@@ -1,7 +1,7 @@
 /* Training steps against Keras in double precision (data/make_step_fixture.py): losses, gradients, and weights after
  * one and ten steps of Adam, for a tiny network and the reference network, with each matrix product, fused and not. */
 #include "support/fixture.h"
-#include "support/support.h"
+#include "support/tester.h"
 
 #include "model/layer.h"
 
@@ -248,12 +248,23 @@ START_TEST(agrees_with_keras_through_native_kernels)
 }
 END_TEST
 
+/* The kernels that GPUs get. */
+START_TEST(agrees_with_keras_as_if_on_a_gpu)
+{
+    test_pretend_gpu();
+    check_steps("tiny", make_tiny, 3, TSR_GEMM_NATIVE, _i == 1);
+    check_steps("reference", make_reference, 10, TSR_GEMM_NATIVE, _i == 1);
+    test_pretend_nothing();
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
 #ifdef TSR_WITH_CLBLAST
     tcase_add_loop_test(tests, agrees_with_keras_through_clblast, 0, 2);
 #endif
     tcase_add_loop_test(tests, agrees_with_keras_through_native_kernels, 0, 2);
+    tcase_add_loop_test(tests, agrees_with_keras_as_if_on_a_gpu, 0, 2);
 }
 
 int main(void)
