@@ -191,6 +191,46 @@ START_TEST(a_loss_that_is_not_finite_stops_it)
 }
 END_TEST
 
+/* A network of two dense layers, the first of `units` without an activation, as a file. */
+static const char *dense_network(int32_t units)
+{
+    tsr_model *model;
+    char *text;
+    const char *path = test_path("dense.json");
+    check_ok(tsr_model_create("dense", &model));
+    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = TINY_SIZE, .width = TINY_SIZE, .channels = 1}));
+    check_ok(tsr_model_add_flatten(model, NULL));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = units}));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = TINY_CLASSES, .activation = TSR_SOFTMAX}));
+    check_ok(tsr_model_to_json(model, &text));
+    FILE *file = fopen(path, "w");
+    ck_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
+    free(text);
+    tsr_model_free(model);
+    return path;
+}
+
+/* With a step too large the loss of layers without an activation grows by powers of ten each epoch. */
+START_TEST(a_loss_that_is_no_longer_finite_leaves_the_best)
+{
+    char epochs[8192];
+    cli_run(1, "%s --model %s --optimizer sgd --learning-rate 10 --batch-size 80 --epochs 60 --patience 60",
+            common_arguments(), dense_network(8));
+    cli_contains(cli_process.err, "tessera train: ");
+    cli_contains(cli_process.err, "not finite");
+    cli_contains(cli_process.err, "\nThe best model so far, of epoch ");
+    ck_assert_msg(strstr(cli_process.out, "nan") == NULL, "%s", cli_process.out);
+    read_history(epochs, sizeof epochs);
+    ck_assert(cli_lines(epochs) >= 1 && cli_lines(epochs) < 60);
+    check_no_leftovers();
+    double best = number_after(cli_process.err, "(val_loss ");
+    json_t *kept = evaluate("--split validation");
+    ck_assert(fabs(json_real_value(json_object_get(kept, "loss")) - best) <= 1e-4 * best + 1e-4);
+    json_decref(kept);
+    remove_output();
+}
+END_TEST
+
 START_TEST(an_interrupt_keeps_the_best)
 {
     char text[1024];
@@ -211,29 +251,11 @@ START_TEST(an_interrupt_keeps_the_best)
 }
 END_TEST
 
-/* A network whose file takes 5 MB: more than anything that PoCL writes while it looks up kernels. */
-static const char *wide_network(void)
-{
-    tsr_model *model;
-    char *text;
-    const char *path = test_path("wide.json");
-    check_ok(tsr_model_create("wide", &model));
-    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = TINY_SIZE, .width = TINY_SIZE, .channels = 1}));
-    check_ok(tsr_model_add_flatten(model, NULL));
-    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = 18000}));
-    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = TINY_CLASSES, .activation = TSR_SOFTMAX}));
-    check_ok(tsr_model_to_json(model, &text));
-    FILE *file = fopen(path, "w");
-    ck_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
-    free(text);
-    tsr_model_free(model);
-    return path;
-}
-
 START_TEST(a_full_disk_leaves_no_partial_file)
 {
     char command[2048];
-    const char *network = wide_network();
+    /* Its file takes 5 MB: more than anything that PoCL writes while it looks up kernels. */
+    const char *network = dense_network(18000);
     snprintf(command, sizeof command, "ulimit -f 4000; exec " TEST_PROGRAM " %s --model %s --epochs 1",
              common_arguments(), network);
     remove_output();
@@ -292,6 +314,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, options_reach_the_training);
     tcase_add_test(tests, patience_ends_it_early);
     tcase_add_test(tests, a_loss_that_is_not_finite_stops_it);
+    tcase_add_test(tests, a_loss_that_is_no_longer_finite_leaves_the_best);
     tcase_add_test(tests, an_interrupt_keeps_the_best);
     tcase_add_test(tests, a_full_disk_leaves_no_partial_file);
     tcase_add_test(tests, places_that_cannot_be_written_are_refused_at_once);

@@ -1,6 +1,8 @@
 /* Passes without gradients: evaluation and prediction. */
 #include "model/evaluate.h"
 
+#include <math.h>
+
 tsr_status tsr_evaluate_pass(tsr_runner *runner, const volatile int *interrupted, tsr_metrics *metrics)
 {
     tsr_sums sums;
@@ -10,7 +12,8 @@ tsr_status tsr_evaluate_pass(tsr_runner *runner, const volatile int *interrupted
         status = tsr_runner_step(runner, NULL);
     }
     if (status || (status = tsr_runner_read(runner, &sums))) return status;
-    if (sums.counts[2])
+    /* Losses that are finite, each of them, may add up to more than a float holds. */
+    if (sums.counts[2] || !isfinite(sums.loss_sum[0]))
         return tsr_fail(TSR_NOT_FINITE, "the loss of the model %s on the data to evaluate is not finite",
                         runner->model->name);
     *metrics = tsr_sums_metrics(&sums);

@@ -7,6 +7,8 @@
 #include "model/pace.h"
 #include "model/time.h"
 
+#include <math.h>
+
 /* Seconds from one report of progress to the next. */
 static const double progress_seconds = 0.1;
 
@@ -138,6 +140,11 @@ static tsr_status train_epoch(tsr_fit *fit, tsr_metrics *metrics)
     }
     if (is_interrupted(fit)) return tsr_fail(TSR_INTERRUPTED, "interrupted in epoch %d", (int)fit->epoch);
     *metrics = tsr_sums_metrics(&sums);
+    if (!isfinite(metrics->loss)) /* while each step's loss is finite */
+        return tsr_fail(TSR_NOT_FINITE,
+                        "the loss of epoch %d is not finite: the losses of its steps add up to more than a float "
+                        "holds; a smaller learning rate may help",
+                        (int)fit->epoch);
     return call_progress(fit, fit->training->batches, metrics, tsr_seconds() - fit->began);
 }
 
