@@ -44,7 +44,7 @@ quietly() {
 
 make_build_directory() {
     mkdir -p -- "$1" 2>/dev/null || true
-    if [ ! -w "$1" ] || { [ -e "$1/CMakeCache.txt" ] && [ ! -w "$1/CMakeCache.txt" ]; }; then
+    if [ ! -d "$1" ] || [ ! -w "$1" ] || { [ -e "$1/CMakeCache.txt" ] && [ ! -w "$1/CMakeCache.txt" ]; }; then
         fail "$1 cannot be written: make it yours, or copy the sources to a directory of yours"
     fi
 }

@@ -1,0 +1,166 @@
+#!/bin/sh
+# tools/quickstart, tools/check and what they share, on a system of stand-ins: what they install and how, where they build,
+# how they start the program, and what they say when something is missing. Nothing is installed, built or trained.
+set -eu
+tests=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/tessera test XXXXXX")
+trap 'rm -rf -- "$scratch"' EXIT
+trap 'exit 1' INT TERM HUP
+. "$tests/support/script.sh"
+
+tree="$scratch/a tree"
+mkdir -p "$tree/tools" "$tree/.ci" "$scratch/elsewhere"
+cp "$tests/../tools/quickstart" "$tests/../tools/check" "$tests/../tools/setup.sh" "$tests/../tools/fetch-data" "$tree/tools"
+cp "$tests/../.ci/run" "$tree/.ci"
+ln -s "$tree/tools/quickstart" "$scratch/quickstart"
+printf '#!/bin/sh\necho "layers: $*"\n' >"$tree/tools/check-layers"
+# Asks setup.sh for one thing.
+# shellcheck disable=SC2016
+printf '#!/bin/sh\n. "$(dirname -- "$0")/setup.sh"\n"$@"\n' >"$tree/tools/ask"
+chmod +x "$tree/tools/check-layers" "$tree/tools/ask"
+all="gcc libc6-dev cmake ninja-build pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev libhdf5-dev
+  libjansson-dev zlib1g-dev libpng-dev check graphviz curl python3 dataset-fashion-mnist"
+
+new_system() { # everything is installed and known
+    starting "$1"
+    fake_system
+    # shellcheck disable=SC2086
+    printf '%s\n' $all >"$scratch/system/installed"
+    # shellcheck disable=SC2086
+    printf '%s\n' $all >"$scratch/system/known"
+    cp "$scratch/system/known" "$scratch/system/listed"
+    rm -rf -- "$tree/build" "$tree/build-check" "$tree/build-check-sanitize"
+    fake cmake <<'END'
+echo "cmake $*" >>"$log"
+while [ $# -gt 0 ]; do
+    case $1 in
+    -B) printf '#!/bin/sh\necho "the program was run in $(pwd) with: $*"\n' >"$2/tessera"; : >"$2/CMakeCache.txt" ;;
+    --build) /bin/chmod +x "$2/tessera" ;;
+    esac
+    shift
+done
+END
+    fake ctest <<'END'
+echo "ctest $*" >>"$log"
+END
+}
+
+without() { sed -i "/^$1\$/d" "$scratch/system/installed"; }
+logged() { grep -qF -- "$1" "$scratch/log" || { cat "$scratch/log" >&2; wrong "\"$1\" was not done"; }; }
+not_logged() { ! grep -qF -- "$1" "$scratch/log" || wrong "\"$1\" was done"; }
+quickstart() { (cd "$scratch/elsewhere" && unset TESSERA_DATA TESSERA_DATA_URL && PATH=$fakes:$plain_path run "$@"); }
+
+new_system "through a link, from another directory, twice"
+quickstart "$scratch/quickstart" --data "some where" --epochs 1
+ended 0 "==> building in $tree/build" "the program was run in $scratch/elsewhere with: train --data some where --epochs 1"
+logged "-G Ninja"
+quickstart "$scratch/quickstart" --data x
+ended 0 "with: train --data x"
+not_logged apt-get
+
+new_system "a build that fails"
+fake cmake <<'END'
+echo "error: there is no compiler"
+exit 1
+END
+quickstart "$tree/tools/quickstart" --data x
+ended 1 "error: there is no compiler" "quickstart: this command failed, for the reason above: cmake"
+
+new_system "no place to build in"
+: >"$tree/build"
+quickstart "$tree/tools/quickstart" --data x
+ended 1 "$tree/build cannot be written: make it yours"
+
+new_system "packages that are missing"
+without ninja-build
+without check
+quickstart "$tree/tools/quickstart" --data x
+ended 0 "==> installing ninja-build"
+logged "apt-get install -y -qq --no-install-recommends ninja-build"
+not_logged "apt-get update"
+
+new_system "a system that has not fetched its lists yet"
+without gcc
+: >"$scratch/system/known"
+quickstart "$tree/tools/quickstart" --data x
+ended 0 "==> fetching the package lists"
+logged "apt-get update"
+grep -qx gcc "$scratch/system/installed" || wrong "gcc was not installed"
+
+new_system "a package that does not exist"
+without gcc
+: >"$scratch/system/known"
+: >"$scratch/system/listed"
+quickstart "$tree/tools/quickstart" --data x
+ended 1 "Unable to locate package gcc" "these packages could not be installed: gcc"
+
+new_system "packages that are missing, and no root"
+without gcc
+without cmake
+not_root
+quickstart "$tree/tools/quickstart" --data x
+ended 1 "quickstart: these packages are missing, and only root can install them: gcc cmake"
+
+new_system "through sudo"
+without gcc
+not_root
+fake sudo <<'END'
+echo "sudo $*" >>"$log"
+exec "$@"
+END
+quickstart "$tree/tools/quickstart" --data x
+ended 0 "==> installing gcc"
+logged "sudo env DEBIAN_FRONTEND=noninteractive apt-get"
+
+new_system "sudo that refuses"
+without gcc
+not_root
+fake sudo <<'END'
+exit 1
+END
+quickstart "$tree/tools/quickstart" --data x
+ended 1 "sudo does not let you install them: gcc"
+
+new_system "another kind of system"
+no_command dpkg-query
+quickstart "$tree/tools/quickstart" --data x
+ended 0 "not a Debian system: please see that these are installed" "with: train --data x"
+
+new_system "data from another place, which cannot be had"
+fake curl <<'END'
+exit 22
+END
+(cd "$scratch/elsewhere" && HOME=$scratch TESSERA_DATA_URL=http://data PATH=$fakes:$plain_path XDG_DATA_HOME='' \
+    run "$tree/tools/quickstart")
+ended 1 "http://data/train-images-idx3-ubyte.gz could not be downloaded: put the four Fashion-MNIST files into $scratch/.local"
+
+new_system "whether a package exists"
+: >"$scratch/system/known"
+PATH=$fakes:$plain_path run "$tree/tools/ask" package_exists dataset-fashion-mnist
+ended 0 "fetching the package lists"
+: >"$scratch/log"
+PATH=$fakes:$plain_path run "$tree/tools/ask" package_exists no-such-package
+ended 1
+not_logged "apt-get update"
+: >"$scratch/system/known"
+not_root
+PATH=$fakes:$plain_path run "$tree/tools/ask" package_exists dataset-fashion-mnist
+ended 1
+
+new_system "the check"
+(cd / && PATH=$fakes:$plain_path run "$tree/.ci/run")
+ended 0 "==> building with warnings as errors in $tree/build-check" "layers: $tree/build-check/libtessera.so" \
+    "==> running all tests: done in " "==> all is well, after "
+logged "ctest --test-dir $tree/build-check --output-on-failure"
+logged "ctest --test-dir $tree/build-check-sanitize --output-on-failure"
+logged "-DTESSERA_SANITIZE=ON"
+not_logged apt-get
+
+new_system "a check whose tests fail"
+fake ctest <<'END'
+exit 8
+END
+(cd / && PATH=$fakes:$plain_path run "$tree/tools/check")
+ended 8 "==> running all tests"
+! grep -q "all is well" "$scratch/out" || wrong "all was well"
+finish
