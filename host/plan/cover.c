@@ -214,49 +214,72 @@ static bool waits_for(const covering *c, const tsr_covered *later, const tsr_cov
     return false;
 }
 
+/* Counts for each live span how many others it has to wait for. */
+static void count_waiting(const covering *c, size_t *waiting)
+{
+    for (size_t s = 0; s < c->span_count; s++)
+        for (size_t t = 0; c->live[s] && t < c->span_count; t++)
+            waiting[s] += t != s && c->live[t] && waits_for(c, c->spans[s], c->spans[t]);
+}
+
+/* The span that comes next: of those that wait for nobody the one that was found first in the graph; TSR_NONE when all
+ * that are left wait. */
+static int next_span(const covering *c, const bool *done, const size_t *waiting)
+{
+    int best = TSR_NONE;
+    for (size_t s = 0; s < c->span_count; s++)
+        if (c->live[s] && !done[s] && waiting[s] == 0 &&
+            (best == TSR_NONE || c->spans[s]->anchor < c->spans[best]->anchor))
+            best = (int)s;
+    return best;
+}
+
+/* Bans the spans of several primitives that are left over: they, or others through them, wait for each other. */
+static tsr_status ban_circle(covering *c, const bool *done)
+{
+    bool any = false;
+    for (size_t s = 0; s < c->span_count; s++)
+        if (c->live[s] && !done[s] && c->spans[s]->span.count > 1) {
+            ban(c, c->spans[s], "its spans would wait for each other in a circle");
+            any = true;
+        }
+    c->cover->count = 0;
+    return any ? TSR_OK : tsr_fail(TSR_INTERNAL, "the primitives of the graph wait for each other in a circle");
+}
+
 /* Orders the live spans into the cover's steps, in the order of the primitives where there is a choice. *circle says
  * that some wait for each other; those of several primitives are banned then. */
 static tsr_status order(covering *c, bool *circle)
 {
+    tsr_status status = TSR_OK;
     size_t count = 0;
     for (size_t s = 0; s < c->span_count; s++) count += c->live[s];
     free(c->cover->steps);
     c->cover->count = 0;
     c->cover->steps = tsr_alloc(count, sizeof *c->cover->steps);
     bool *done = tsr_alloc(c->span_count, sizeof *done);
-    if (!c->cover->steps || !done) {
-        free(done);
-        return tsr_fail_memory("the steps", count * sizeof *c->cover->steps);
-    }
+    size_t *waiting = tsr_alloc(c->span_count, sizeof *waiting);
     *circle = false;
-    for (size_t n = 0; n < count && !*circle; n++) {
-        int best = TSR_NONE;
-        for (size_t s = 0; s < c->span_count; s++) {
-            if (!c->live[s] || done[s]) continue;
-            bool ready = true;
-            for (size_t t = 0; t < c->span_count && ready; t++)
-                if (t != s && c->live[t] && !done[t]) ready = !waits_for(c, c->spans[s], c->spans[t]);
-            if (ready && (best == TSR_NONE || c->spans[s]->anchor < c->spans[best]->anchor)) best = (int)s;
-        }
-        if (best == TSR_NONE) {
+    if (!c->cover->steps || !done || !waiting) {
+        status = tsr_fail_memory("the steps", count * sizeof *c->cover->steps);
+        goto done;
+    }
+    count_waiting(c, waiting);
+    while (c->cover->count < count) {
+        int next = next_span(c, done, waiting);
+        if (next == TSR_NONE) {
             *circle = true;
-        } else {
-            done[best] = true;
-            c->cover->steps[c->cover->count++] = c->spans[best];
+            status = ban_circle(c, done);
+            goto done;
         }
-    }
-    tsr_status status = TSR_OK;
-    if (*circle) {
-        bool any = false;
+        done[next] = true;
+        c->cover->steps[c->cover->count++] = c->spans[next];
         for (size_t s = 0; s < c->span_count; s++)
-            if (c->live[s] && !done[s] && c->spans[s]->span.count > 1) {
-                ban(c, c->spans[s], "its spans would wait for each other in a circle");
-                any = true;
-            }
-        if (!any) status = tsr_fail(TSR_INTERNAL, "the primitives of the graph wait for each other in a circle");
-        c->cover->count = 0;
+            if (c->live[s] && !done[s] && waits_for(c, c->spans[s], c->spans[next])) waiting[s]--;
     }
+done:
     free(done);
+    free(waiting);
     return status;
 }
 
