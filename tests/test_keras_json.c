@@ -143,8 +143,24 @@ START_TEST(refuses_other_options)
                   "activation = \"hard_sigmoid\" is not supported");
     check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_regularizer\": {\"class_name\": \"L2\"}")),
                   TSR_UNSUPPORTED, "kernel_regularizer");
-    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": {\"class_name\": \"HeNormal\"}")),
-                  TSR_UNSUPPORTED, "it must be GlorotUniform");
+    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": {\"class_name\": \"Orthogonal\"}")),
+                  TSR_UNSUPPORTED, "kernel_initializer Orthogonal is not supported");
+    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"bias_initializer\": {\"class_name\": \"Zeros\", "
+                                       "\"registered_name\": \"my>Zeros\"}")),
+                  TSR_UNSUPPORTED, "bias_initializer my>Zeros is not supported");
+    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": 3")), TSR_UNSUPPORTED, "(not a name)");
+    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": {\"class_name\": \"HeNormal\", "
+                                       "\"config\": {\"scale\": 2}}")),
+                  TSR_UNSUPPORTED, "HeNormal is not supported with the option scale");
+    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": {\"class_name\": \"RandomNormal\", "
+                                       "\"config\": {\"stddev\": 0}}")),
+                  TSR_UNSUPPORTED, "stddev = 0");
+    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": {\"class_name\": \"VarianceScaling\", "
+                                       "\"config\": {\"mode\": \"fan\"}}")),
+                  TSR_UNSUPPORTED, "mode = \"fan\"");
+    check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": {\"class_name\": \"RandomUniform\", "
+                                       "\"config\": {\"minval\": 0, \"maxval\": 0}}")),
+                  TSR_UNSUPPORTED, "maxval no larger than minval");
     check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"lora_rank\": 4")), TSR_UNSUPPORTED,
                   "the option lora_rank of Dense is not supported");
     check_refused(MODEL(LAYER("Dense", "\"units\": 3, \"trainable\": false")), TSR_UNSUPPORTED, "frozen layers");
@@ -196,6 +212,50 @@ START_TEST(writes_what_it_reads)
 }
 END_TEST
 
+/* Every initializer, by its class and by its name, comes back as what it was. */
+START_TEST(reads_and_writes_initializers)
+{
+    static const char *const written[] = {
+        "{\"class_name\": \"GlorotUniform\", \"config\": {\"seed\": null}}",
+        "{\"class_name\": \"GlorotNormal\", \"config\": {\"seed\": null}}",
+        "{\"class_name\": \"HeUniform\", \"config\": {\"seed\": null}}",
+        "{\"class_name\": \"HeNormal\", \"config\": {\"seed\": null}}",
+        "{\"class_name\": \"LecunUniform\", \"config\": {\"seed\": null}}",
+        "{\"class_name\": \"LecunNormal\", \"config\": {\"seed\": null}}",
+        "{\"class_name\": \"VarianceScaling\", \"config\": {\"scale\": 1.5, \"mode\": \"fan_avg\", \"distribution\": "
+        "\"untruncated_normal\", \"seed\": null}}",
+        "{\"class_name\": \"RandomUniform\", \"config\": {\"minval\": -0.1, \"maxval\": 0.3, \"seed\": null}}",
+        "{\"class_name\": \"RandomNormal\", \"config\": {\"mean\": 0.5, \"stddev\": 0.1, \"seed\": null}}",
+        "{\"class_name\": \"TruncatedNormal\", \"config\": {\"mean\": -0.5, \"stddev\": 2.0, \"seed\": null}}",
+        "{\"class_name\": \"Zeros\", \"config\": {}}",
+        "{\"class_name\": \"Ones\", \"config\": {}}",
+        "{\"class_name\": \"Constant\", \"config\": {\"value\": 0.01}}",
+    };
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        char network[1024], *text;
+        snprintf(network, sizeof network,
+                 MODEL(LAYER("Conv2D", "\"filters\": 2, \"kernel_size\": 3, \"kernel_initializer\": %s, "
+                                       "\"bias_initializer\": %s")),
+                 written[i], written[i]);
+        tsr_model *model = read_model(network);
+        check_ok(tsr_model_to_json(model, &text));
+        const char *kernel = strstr(text, written[i]);
+        ck_assert_msg(kernel && strstr(kernel + 1, written[i]), "%s is not in %s", written[i], text);
+        free(text);
+        tsr_model_free(model);
+    }
+    tsr_model *model = read_model(
+        MODEL(LAYER("Dense", "\"units\": 3, \"kernel_initializer\": \"he_normal\", \"bias_initializer\": {\"module\": "
+                             "\"keras.initializers\", \"class_name\": \"random_normal\", \"config\": {\"seed\": 7, "
+                             "\"dtype\": \"float32\"}, \"registered_name\": null}")));
+    const tsr_dense_config *dense = tsr_model_layer_at(model, 1)->config;
+    ck_assert_int_eq(dense->kernel_initializer.kind, TSR_INITIALIZER_HE_NORMAL);
+    ck_assert_int_eq(dense->bias_initializer.kind, TSR_INITIALIZER_RANDOM_NORMAL);
+    ck_assert_float_eq(dense->bias_initializer.stddev, 0.05f);
+    tsr_model_free(model);
+}
+END_TEST
+
 START_TEST(writes_reals_shortly)
 {
     static const float values[] = {0.4f, 0.9f, 0.999f, 1e-7f, 0, 1, 0.1234567f};
@@ -219,6 +279,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, refuses_other_layers);
     tcase_add_test(tests, refuses_other_options);
     tcase_add_test(tests, writes_what_it_reads);
+    tcase_add_test(tests, reads_and_writes_initializers);
     tcase_add_test(tests, writes_reals_shortly);
 }
 

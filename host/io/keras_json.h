@@ -15,6 +15,11 @@ json_t *tsr_keras_network(const tsr_model *model);
 /* The value of a field as Keras writes it; NULL when memory is short. */
 json_t *tsr_keras_field(const tsr_field *field, const void *config);
 
+/* An initializer, in and out. `field` and `layer` name it in errors. */
+json_t *tsr_keras_initializer(const tsr_initializer *initializer);
+tsr_status tsr_keras_read_initializer(const tsr_field *field, const char *layer, const json_t *value,
+                                      tsr_initializer *initializer);
+
 /* A float by the shortest decimal number that stands for it: 0.4 rather than 0.40000000596046448. */
 json_t *tsr_keras_real(float value);
 

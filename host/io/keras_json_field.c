@@ -30,12 +30,6 @@ json_t *tsr_keras_real(float value)
     return json_real(shortest);
 }
 
-static json_t *initializer(const char *class_name)
-{
-    json_t *config = strcmp(class_name, "Zeros") == 0 ? json_object() : json_pack("{s:n}", "seed");
-    return json_pack("{s:s, s:o}", "class_name", class_name, "config", config);
-}
-
 json_t *tsr_keras_field(const tsr_field *field, const void *config)
 {
     const int32_t *numbers = at_const(field, config);
@@ -55,7 +49,9 @@ json_t *tsr_keras_field(const tsr_field *field, const void *config)
     case TSR_FIELD_SHAPE:
         return json_pack("[n, i, i, i]", numbers[0], numbers[1], numbers[2]);
     case TSR_FIELD_INITIALIZER:
-        return initializer(field->text);
+        return tsr_keras_initializer(at_const(field, config));
+    case TSR_FIELD_CHOICE:
+        return json_string(field->words[*(const int *)at_const(field, config)]);
     case TSR_FIELD_CONSTANT:
     case TSR_FIELD_FREE:
         return json_loads(field->text, JSON_DECODE_ANY, NULL);
@@ -139,27 +135,15 @@ static tsr_status read_constant(const tsr_field *field, const char *layer, const
     return refuse(field, layer, value, wanted);
 }
 
-/* "glorot_uniform" for "GlorotUniform". */
-static void snake_case(const char *class_name, char *text, size_t size)
+/* One of the words. */
+static bool read_choice(const tsr_field *field, const char *text, int *choice)
 {
-    size_t length = 0;
-    for (const char *letter = class_name; *letter && length + 2 < size; letter++) {
-        bool upper = *letter >= 'A' && *letter <= 'Z';
-        if (upper && letter > class_name) text[length++] = '_';
-        text[length++] = upper ? (char)(*letter - 'A' + 'a') : *letter;
-    }
-    text[length] = '\0';
-}
-
-static tsr_status read_initializer(const tsr_field *field, const char *layer, const json_t *value)
-{
-    char snake[64], wanted[128];
-    const char *name = json_string_value(value);
-    if (!name) name = json_string_value(json_object_get(value, "class_name"));
-    snake_case(field->text, snake, sizeof snake);
-    if (name && (strcmp(name, field->text) == 0 || strcmp(name, snake) == 0)) return TSR_OK;
-    snprintf(wanted, sizeof wanted, "it must be %s", field->text);
-    return refuse(field, layer, value, wanted);
+    for (int i = 0; text && field->words[i]; i++)
+        if (strcmp(text, field->words[i]) == 0) {
+            *choice = i;
+            return true;
+        }
+    return false;
 }
 
 static tsr_status read_float(const tsr_field *field, const char *layer, const json_t *value, float *number)
@@ -203,7 +187,10 @@ tsr_status tsr_keras_read_field(const tsr_field *field, const char *layer, const
     case TSR_FIELD_CONSTANT:
         return read_constant(field, layer, value);
     case TSR_FIELD_INITIALIZER:
-        return read_initializer(field, layer, value);
+        return tsr_keras_read_initializer(field, layer, value, at(field, config));
+    case TSR_FIELD_CHOICE:
+        if (read_choice(field, text, at(field, config))) return TSR_OK;
+        return refuse(field, layer, value, "it is none of Keras's words for it");
     case TSR_FIELD_FREE:
         return TSR_OK;
     }

@@ -1,6 +1,6 @@
 /* A model on a device: its weights, the optimizer's state, and the little that the host writes during training. */
 #include "base/memory.h"
-#include "base/random.h"
+#include "model/initializer.h"
 #include "model/model.h"
 #include "model/runner.h"
 
@@ -47,42 +47,37 @@ static tsr_status fetch_weights(tsr_model *model)
     return TSR_OK;
 }
 
-/* Glorot uniform: the tensor's own stream of the seed, so that it does not depend on the layers around it. */
-static void initialize(const tsr_parameter *parameter, uint64_t seed, int slot, float *values)
+/* Writes first values of a slot to the device. */
+static tsr_status initialize(tsr_model *model, int slot)
 {
-    size_t count = tsr_parameter_count(parameter);
-    int64_t fans = parameter->fan_in + parameter->fan_out;
-    double limit = fans ? sqrt(6.0 / (double)fans) : 0;
-    for (size_t i = 0; i < count; i++)
-        values[i] =
-            fans ? (float)(limit * (2.0 * tsr_uniform(seed, TSR_STREAM_WEIGHTS, (uint32_t)slot, i) - 1.0)) : 0.0f;
-}
-
-/* Writes a slot's host values to the device, initial ones where there are none (or where `afresh`). */
-static tsr_status send_weight(tsr_model *model, int slot, bool afresh)
-{
-    tsr_host_weight *weight = &model->weights[slot];
     const tsr_parameter *parameter = tsr_model_parameter(model, slot);
-    if (!weight->values || afresh) {
-        free(weight->values);
-        weight->values = tsr_alloc(tsr_parameter_count(parameter), sizeof *weight->values);
-        if (!weight->values) return tsr_fail_memory("weights", tsr_parameter_count(parameter) * sizeof(float));
-        initialize(parameter, model->options.seed, slot, weight->values);
-    }
-    tsr_status status = tsr_variables_write(model->variables, slot, TSR_NONE, weight->values);
-    if (status) return status;
-    free(weight->values);
-    weight->values = NULL;
-    return TSR_OK;
+    size_t count = tsr_parameter_count(parameter);
+    float *values = tsr_alloc(count, sizeof *values);
+    if (!values) return tsr_fail_memory("weights", count * sizeof *values);
+    tsr_initializer_fill(parameter, model->options.seed, slot, values);
+    tsr_status status = tsr_variables_write(model->variables, slot, TSR_NONE, values);
+    free(values);
+    return status;
 }
 
+/* Forgets the host's values. */
+static void drop_weights(tsr_model *model)
+{
+    for (size_t i = 0; i < model->weight_count; i++) {
+        free(model->weights[i].values);
+        model->weights[i].values = NULL;
+    }
+}
+
+/* Writes the host's values to the device, first ones where there are none (or where `afresh`). */
 static tsr_status send_weights(tsr_model *model, bool afresh)
 {
-    for (int slot = 0; slot < (int)model->weight_count; slot++) {
-        tsr_status status = send_weight(model, slot, afresh);
-        if (status) return status;
+    tsr_status status = TSR_OK;
+    for (int slot = 0; slot < (int)model->weight_count && !status; slot++) {
+        const float *values = afresh ? NULL : model->weights[slot].values;
+        status = values ? tsr_variables_write(model->variables, slot, TSR_NONE, values) : initialize(model, slot);
     }
-    return TSR_OK;
+    return status;
 }
 
 tsr_status tsr_model_create_variables(const tsr_model *model, tsr_device *device, int moments,
@@ -123,7 +118,11 @@ tsr_status tsr_model_compile(tsr_model *model, tsr_device *device, const tsr_com
     status = tsr_model_set_learning_rate(model, completed.learning_rate);
 
 done:
-    if (status) tsr_model_release_device(model);
+    /* After a failure the host still has all weights, and another device may do. */
+    if (status)
+        tsr_model_release_device(model);
+    else
+        drop_weights(model);
     return status;
 }
 
@@ -158,10 +157,7 @@ float tsr_model_learning_rate(const tsr_model *model)
 tsr_status tsr_model_reinitialize(tsr_model *model)
 {
     if (!model->device) { /* compiling will initialise them */
-        for (size_t i = 0; i < model->weight_count; i++) {
-            free(model->weights[i].values);
-            model->weights[i].values = NULL;
-        }
+        drop_weights(model);
         return TSR_OK;
     }
     tsr_status status = send_weights(model, true);

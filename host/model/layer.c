@@ -1,5 +1,7 @@
 #include "model/layer.h"
 
+#include "model/initializer.h"
+
 #include <string.h>
 
 const tsr_layer_class *tsr_layer_class_find(const char *name)
@@ -91,9 +93,11 @@ static tsr_status check_field(const tsr_field *field, const char *layer, char *c
             return tsr_fail(TSR_INVALID_ARGUMENT, "layer %s: %s is no known activation", layer, field->name);
         return TSR_OK;
     }
-    case TSR_FIELD_NOT:
-    case TSR_FIELD_CONSTANT:
     case TSR_FIELD_INITIALIZER:
+        return tsr_initializer_complete(layer, field->name, (tsr_initializer_kind)field->otherwise, at);
+    case TSR_FIELD_NOT:
+    case TSR_FIELD_CHOICE:
+    case TSR_FIELD_CONSTANT:
     case TSR_FIELD_FREE:
         return TSR_OK;
     }

@@ -13,13 +13,14 @@ typedef enum tsr_field_type {
     TSR_FIELD_PAIR,  /* int32_t[2], each at least 1; Keras also takes one integer for both, and null for the default */
     TSR_FIELD_FLOAT, /* float, minimum <= value < limit */
     TSR_FIELD_NOT,   /* bool that is true where Keras's key is false (no_bias for use_bias) */
-    TSR_FIELD_PADDING,    /* tsr_padding: "valid" or "same" */
-    TSR_FIELD_ACTIVATION, /* tsr_activation by its name; null is "linear" */
-    TSR_FIELD_SHAPE,      /* int32_t[3], each at least 1: [null, height, width, channels] */
+    TSR_FIELD_PADDING,     /* tsr_padding: "valid" or "same" */
+    TSR_FIELD_ACTIVATION,  /* tsr_activation by its name; null is "linear" */
+    TSR_FIELD_CHOICE,      /* an enumeration by the words in `words` */
+    TSR_FIELD_INITIALIZER, /* tsr_initializer, with any seed; `otherwise`: the kind that DEFAULT stands for */
+    TSR_FIELD_SHAPE,       /* int32_t[3], each at least 1: [null, height, width, channels] */
     /* Keys that are not stored. `text` is what is written. */
-    TSR_FIELD_CONSTANT,    /* accepted only with the JSON value in `text`; a pair may be given as one integer */
-    TSR_FIELD_INITIALIZER, /* accepted only as the initializer of the class in `text`, with any seed */
-    TSR_FIELD_FREE         /* accepted with any value, since it changes nothing that is computed from the weights */
+    TSR_FIELD_CONSTANT, /* accepted only with the JSON value in `text`; a pair may be given as one integer */
+    TSR_FIELD_FREE      /* accepted with any value, since it changes nothing that is computed from the weights */
 } tsr_field_type;
 
 /* In `otherwise`: the field stands for the one before it. */
@@ -29,10 +30,11 @@ typedef struct tsr_field {
     const char *name; /* Keras's key */
     tsr_field_type type;
     size_t offset;        /* in the class's configuration */
-    int32_t otherwise;    /* INT, PAIR: what zero stands for; 0: it must be given */
+    int32_t otherwise;    /* INT, PAIR, INITIALIZER: what zero stands for; 0: it must be given */
     float minimum, limit; /* FLOAT */
     const char *text;
-    bool unwritten; /* only some versions of Keras know it: read, never written */
+    const char *const *words; /* CHOICE: ended by NULL */
+    bool unwritten;           /* only some versions of Keras know it: read, never written */
 } tsr_field;
 
 /* The shape of one sample: (height, width, channels) or (units). */
@@ -48,8 +50,11 @@ typedef struct tsr_parameter {
     const char *name; /* "kernel", "bias" */
     int rank;
     int32_t extent[4];
-    int64_t fan_in, fan_out; /* Glorot uniform; both 0: starts as zeros */
+    tsr_initializer initializer;
+    int64_t fan_in, fan_out;
 } tsr_parameter;
+
+size_t tsr_parameter_count(const tsr_parameter *parameter);
 
 typedef struct tsr_layer_class tsr_layer_class;
 

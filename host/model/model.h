@@ -33,9 +33,8 @@ struct tsr_model {
     size_t page_bytes; /* the largest buffer of images; 0: what the device allows */
 };
 
-/* The parameter and the elements of a slot. */
+/* The parameter of a slot. */
 const tsr_parameter *tsr_model_parameter(const tsr_model *model, int slot);
-size_t tsr_parameter_count(const tsr_parameter *parameter);
 
 /* Frees what tsr_model_compile made, weights included. */
 void tsr_model_release_device(tsr_model *model);

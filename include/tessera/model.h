@@ -37,6 +37,46 @@ typedef struct tsr_input_config {
     int32_t height, width, channels;
 } tsr_input_config;
 
+/* How weights start: Keras's initializers. fan_in and fan_out are the inputs and outputs of a unit (of a convolution
+ * times the taps of its kernel), fan_avg their mean. A normal distribution that is truncated stays within two of its
+ * standard deviations.
+ *   GLOROT_UNIFORM  +- sqrt(3 / fan_avg)          GLOROT_NORMAL  truncated, variance 1 / fan_avg
+ *   HE_UNIFORM      +- sqrt(6 / fan_in)           HE_NORMAL      truncated, variance 2 / fan_in
+ *   LECUN_UNIFORM   +- sqrt(3 / fan_in)           LECUN_NORMAL   truncated, variance 1 / fan_in
+ *   VARIANCE_SCALING  of the distribution, with variance scale / fan
+ *   RANDOM_UNIFORM in [minval, maxval), RANDOM_NORMAL and TRUNCATED_NORMAL of mean and stddev (before it is cut)
+ *   ZEROS, ONES, CONSTANT (value)
+ * DEFAULT is GLOROT_UNIFORM for kernels, ZEROS for biases. */
+typedef enum tsr_initializer_kind {
+    TSR_INITIALIZER_DEFAULT,
+    TSR_INITIALIZER_GLOROT_UNIFORM,
+    TSR_INITIALIZER_GLOROT_NORMAL,
+    TSR_INITIALIZER_HE_UNIFORM,
+    TSR_INITIALIZER_HE_NORMAL,
+    TSR_INITIALIZER_LECUN_UNIFORM,
+    TSR_INITIALIZER_LECUN_NORMAL,
+    TSR_INITIALIZER_VARIANCE_SCALING,
+    TSR_INITIALIZER_RANDOM_UNIFORM,
+    TSR_INITIALIZER_RANDOM_NORMAL,
+    TSR_INITIALIZER_TRUNCATED_NORMAL,
+    TSR_INITIALIZER_ZEROS,
+    TSR_INITIALIZER_ONES,
+    TSR_INITIALIZER_CONSTANT
+} tsr_initializer_kind;
+
+typedef enum tsr_fan_mode { TSR_FAN_IN, TSR_FAN_OUT, TSR_FAN_AVERAGE } tsr_fan_mode;
+typedef enum tsr_distribution { TSR_TRUNCATED_NORMAL, TSR_UNTRUNCATED_NORMAL, TSR_UNIFORM } tsr_distribution;
+
+typedef struct tsr_initializer {
+    tsr_initializer_kind kind;
+    float scale; /* VARIANCE_SCALING; 0: 1 */
+    tsr_fan_mode mode;
+    tsr_distribution distribution;
+    float mean, stddev;   /* RANDOM_NORMAL, TRUNCATED_NORMAL; stddev 0: 0.05 */
+    float minval, maxval; /* RANDOM_UNIFORM; both 0: -0.05 and 0.05 */
+    float value;          /* CONSTANT */
+} tsr_initializer;
+
 typedef struct tsr_conv2d_config {
     const char *name;
     int32_t filters;
@@ -45,6 +85,7 @@ typedef struct tsr_conv2d_config {
     tsr_padding padding;
     tsr_activation activation;
     bool no_bias; /* Keras: use_bias=False */
+    tsr_initializer kernel_initializer, bias_initializer;
 } tsr_conv2d_config;
 
 typedef struct tsr_pooling2d_config {
@@ -63,6 +104,7 @@ typedef struct tsr_dense_config {
     int32_t units;
     tsr_activation activation;
     bool no_bias;
+    tsr_initializer kernel_initializer, bias_initializer;
 } tsr_dense_config;
 
 typedef struct tsr_activation_config {
@@ -128,7 +170,7 @@ typedef struct tsr_compile_options {
 } tsr_compile_options;
 
 /* Chooses the device and the training's options (NULL: defaults). Weights that were loaded or set are kept, others are
- * initialised: kernels Glorot uniform from the seed, biases zero. The device must outlive the model. */
+ * initialised from the seed. The device must outlive the model. */
 TSR_API tsr_status tsr_model_compile(tsr_model *model, tsr_device *device, const tsr_compile_options *options);
 TSR_API tsr_device *tsr_model_device(const tsr_model *model);
 /* Changes the learning rate, also between batches. */

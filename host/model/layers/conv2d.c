@@ -43,14 +43,21 @@ static tsr_status infer(tsr_layer *layer)
 
 static void parameters(tsr_layer *layer)
 {
+    const tsr_conv2d_config *config = layer->config;
     tsr_conv2d_descriptor c = descriptor(layer, 1);
     int64_t taps = (int64_t)c.kernel_height * c.kernel_width;
     layer->parameters[0] = (tsr_parameter){.name = "kernel",
                                            .rank = 4,
                                            .extent = {c.kernel_height, c.kernel_width, c.channels, c.filters},
+                                           .initializer = config->kernel_initializer,
                                            .fan_in = taps * c.channels,
                                            .fan_out = taps * c.filters};
-    layer->parameters[1] = (tsr_parameter){.name = "bias", .rank = 1, .extent = {c.filters}};
+    layer->parameters[1] = (tsr_parameter){.name = "bias",
+                                           .rank = 1,
+                                           .extent = {c.filters},
+                                           .initializer = config->bias_initializer,
+                                           .fan_in = c.filters,
+                                           .fan_out = c.filters};
     layer->parameter_count = c.bias ? 2 : 1;
 }
 
@@ -77,7 +84,7 @@ static const tsr_field fields[] = {
     {.name = "groups", .type = TSR_FIELD_CONSTANT, .text = "1"},
     {.name = "activation", .type = TSR_FIELD_ACTIVATION, .offset = offsetof(tsr_conv2d_config, activation)},
     {.name = "use_bias", .type = TSR_FIELD_NOT, .offset = offsetof(tsr_conv2d_config, no_bias)},
-    TSR_FIELDS_OF_WEIGHTS,
+    TSR_FIELDS_OF_WEIGHTS(tsr_conv2d_config),
 };
 
 const tsr_layer_class tsr_layer_conv2d = {.name = "Conv2D",

@@ -21,9 +21,15 @@ static void parameters(tsr_layer *layer)
     layer->parameters[0] = (tsr_parameter){.name = "kernel",
                                            .rank = 2,
                                            .extent = {inputs_of(layer), config->units},
+                                           .initializer = config->kernel_initializer,
                                            .fan_in = inputs_of(layer),
                                            .fan_out = config->units};
-    layer->parameters[1] = (tsr_parameter){.name = "bias", .rank = 1, .extent = {config->units}};
+    layer->parameters[1] = (tsr_parameter){.name = "bias",
+                                           .rank = 1,
+                                           .extent = {config->units},
+                                           .initializer = config->bias_initializer,
+                                           .fan_in = config->units,
+                                           .fan_out = config->units};
     layer->parameter_count = config->no_bias ? 1 : 2;
 }
 
@@ -47,7 +53,7 @@ static const tsr_field fields[] = {
     {.name = "units", .type = TSR_FIELD_INT, .offset = offsetof(tsr_dense_config, units)},
     {.name = "activation", .type = TSR_FIELD_ACTIVATION, .offset = offsetof(tsr_dense_config, activation)},
     {.name = "use_bias", .type = TSR_FIELD_NOT, .offset = offsetof(tsr_dense_config, no_bias)},
-    TSR_FIELDS_OF_WEIGHTS,
+    TSR_FIELDS_OF_WEIGHTS(tsr_dense_config),
     {.name = "quantization_config", .type = TSR_FIELD_CONSTANT, .text = "null", .unwritten = true},
 };
 

@@ -7,10 +7,16 @@
 extern const tsr_layer_class tsr_layer_input, tsr_layer_conv2d, tsr_layer_max_pooling2d, tsr_layer_average_pooling2d,
     tsr_layer_flatten, tsr_layer_dense, tsr_layer_activation, tsr_layer_dropout;
 
-/* Keys that layers with weights share, all accepted only with Keras's defaults. */
-#define TSR_FIELDS_OF_WEIGHTS                                                                                          \
-    {.name = "kernel_initializer", .type = TSR_FIELD_INITIALIZER, .text = "GlorotUniform"},                            \
-        {.name = "bias_initializer", .type = TSR_FIELD_INITIALIZER, .text = "Zeros"},                                  \
+/* Keys that layers with weights share; what is not an initializer is accepted only with Keras's default. */
+#define TSR_FIELDS_OF_WEIGHTS(config)                                                                                  \
+    {.name = "kernel_initializer",                                                                                     \
+     .type = TSR_FIELD_INITIALIZER,                                                                                    \
+     .offset = offsetof(config, kernel_initializer),                                                                   \
+     .otherwise = TSR_INITIALIZER_GLOROT_UNIFORM},                                                                     \
+        {.name = "bias_initializer",                                                                                   \
+         .type = TSR_FIELD_INITIALIZER,                                                                                \
+         .offset = offsetof(config, bias_initializer),                                                                 \
+         .otherwise = TSR_INITIALIZER_ZEROS},                                                                          \
         {.name = "kernel_regularizer", .type = TSR_FIELD_CONSTANT, .text = "null"},                                    \
         {.name = "bias_regularizer", .type = TSR_FIELD_CONSTANT, .text = "null"},                                      \
         {.name = "activity_regularizer", .type = TSR_FIELD_CONSTANT, .text = "null"},                                  \
