@@ -235,17 +235,18 @@ static void add_tests(TCase *tests)
 
 #else
 
-START_TEST(is_made_without_hdf5)
+START_TEST(is_refused_without_hdf5)
 {
     tsr_checkpoint *checkpoint;
-    check_ok(tsr_checkpoint_create("x.h5", NULL, &checkpoint));
-    tsr_checkpoint_free(checkpoint);
+    check_fails(tsr_checkpoint_create("x.h5", NULL, &checkpoint), TSR_UNSUPPORTED,
+                "x.h5 cannot be written: this build");
+    ck_assert_ptr_null(checkpoint);
 }
 END_TEST
 
 static void add_tests(TCase *tests)
 {
-    tcase_add_test(tests, is_made_without_hdf5);
+    tcase_add_test(tests, is_refused_without_hdf5);
 }
 
 #endif

@@ -263,6 +263,7 @@ START_TEST(a_full_disk_leaves_no_partial_file)
     ck_assert_msg(cli_process.code == 1, "exit code %d\n%s", cli_process.code, cli_process.err);
     cli_contains(cli_process.err, output);
     cli_contains(cli_process.err, "File too large");
+    ck_assert(strstr(cli_process.err, "The best model so far") == NULL);
     ck_assert_int_ne(access(output, F_OK), 0);
     check_no_leftovers();
     remove_output();

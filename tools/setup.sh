@@ -33,13 +33,11 @@ timed() {
 
 quietly() {
     log=$(mktemp "${TMPDIR:-/tmp}/tessera-log-XXXXXX")
-    if "$@" >"$log" 2>&1; then
-        rm -f "$log"
-    else
-        cat "$log" >&2
-        rm -f "$log"
-        fail "this command failed, for the reason above: $*"
-    fi
+    code=0
+    "$@" >"$log" 2>&1 || code=$?
+    [ "$code" = 0 ] || cat "$log" >&2
+    rm -f -- "$log"
+    return "$code"
 }
 
 make_build_directory() {
@@ -84,11 +82,11 @@ setup_packages() {
     if [ -n "$as_root" ]; then
         sudo true || fail "these packages are missing, and sudo does not let you install them:$missing"
     fi
-    # The lists may be absent or old: they are fetched again only when an installation fails.
+    # The lists may be absent or old: they are fetched only when an installation fails.
     # shellcheck disable=SC2086
     install_packages $missing >/dev/null 2>&1 || {
         update_package_lists || fail "the package lists could not be fetched: check the network, then run this again"
-        install_packages $missing >/dev/null || fail "these packages could not be installed:$missing"
+        quietly install_packages $missing || fail "these packages could not be installed:$missing"
     }
 }
 

@@ -33,6 +33,7 @@ typedef struct train_session {
     tsr_early_stopping *early_stopping;
     tsr_history history;
     progress_state progress;
+    int32_t checked; /* epochs after which the checkpoint wrote the model, or found no reason to */
 } train_session;
 
 static volatile int interrupted;
@@ -63,6 +64,14 @@ static tsr_status begin_training(void *context, tsr_model *model)
 {
     (void)context, (void)model;
     training = 1;
+    return TSR_OK;
+}
+
+/* Stands behind the checkpoint, and so is called when that has not failed. */
+static tsr_status note_checkpoint(void *context, tsr_model *model, const tsr_epoch *epoch, bool *stop)
+{
+    (void)model, (void)stop;
+    ((train_session *)context)->checked = epoch->epoch;
     return TSR_OK;
 }
 
@@ -255,6 +264,7 @@ static tsr_status fit(train_session *session)
         {.on_train_begin = begin_training},
         progress_callback(&session->progress),
         tsr_checkpoint_callback(session->checkpoint),
+        {.context = session, .on_epoch_end = note_checkpoint},
         tsr_early_stopping_callback(session->early_stopping),
     };
     tsr_status status =
@@ -271,11 +281,11 @@ static tsr_status fit(train_session *session)
 }
 
 /* The epoch with the lowest validation loss, the one that the checkpoint holds; NULL before the first is over. */
-static const tsr_epoch *best_epoch(const tsr_history *history)
+static const tsr_epoch *best_epoch(const train_session *session)
 {
-    const tsr_epoch *best = NULL;
-    for (int32_t i = 0; i < history->count; i++)
-        if (!best || history->epochs[i].validation.loss < best->validation.loss) best = &history->epochs[i];
+    const tsr_epoch *best = NULL, *epochs = session->history.epochs;
+    for (int32_t i = 0; i < session->checked; i++)
+        if (!best || epochs[i].validation.loss < best->validation.loss) best = &epochs[i];
     return best;
 }
 
@@ -283,7 +293,7 @@ static const tsr_epoch *best_epoch(const tsr_history *history)
 static tsr_status report(train_session *session)
 {
     const tsr_history *history = &session->history;
-    const tsr_epoch *best = best_epoch(history);
+    const tsr_epoch *best = best_epoch(session);
     tsr_metrics metrics;
     if (history->stopped_early)
         printf("Stopped early after epoch %d: no better validation loss for %lld epoch%s\n", (int)history->count,
@@ -302,7 +312,7 @@ static tsr_status report(train_session *session)
 /* After one that did not: what is left of it. */
 static void tell_what_is_kept(const train_session *session)
 {
-    const tsr_epoch *best = best_epoch(&session->history);
+    const tsr_epoch *best = best_epoch(session);
     if (best)
         fprintf(stderr, "The best model so far, of epoch %d (val_loss %.4f), is in %s\n", (int)best->epoch,
                 best->validation.loss, session->settings.output);

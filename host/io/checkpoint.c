@@ -15,6 +15,11 @@ struct tsr_checkpoint {
 
 tsr_status tsr_checkpoint_create(const char *path, const tsr_save_options *options, tsr_checkpoint **checkpoint)
 {
+    *checkpoint = NULL;
+#ifndef TSR_WITH_HDF5
+    return tsr_fail(TSR_UNSUPPORTED, "%s cannot be written: this build of Tessera has no HDF5, which .h5 files need",
+                    path);
+#endif
     *checkpoint = tsr_alloc(1, sizeof **checkpoint);
     if (*checkpoint) (*checkpoint)->path = tsr_copy_text(path);
     if (!*checkpoint || !(*checkpoint)->path) {

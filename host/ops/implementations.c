@@ -3,6 +3,12 @@
  * primitive alone ends the list. A kernel file with several spans has an entry for each. */
 #include "ops/implementation.h"
 
+#ifdef TSR_WITH_CLBLAST
+#define TSR_CLBLAST_LIST(X) X(dense_clblast) X(dense_grad_data_clblast) X(dense_grad_weights_clblast)
+#else
+#define TSR_CLBLAST_LIST(X)
+#endif
+
 #define TSR_IMPLEMENTATION_LIST(X)                                                                                     \
     X(dense_grad_update_cpu)                 /* dense_grad_weights, dense_grad_data?, activation_grad?, update */     \
     X(conv2d_winograd_activation_cpu)        /* activation, pool2d?, conv2d */                                         \
@@ -24,9 +30,7 @@
     X(dense_cpu)                                                                                                       \
     X(dense_grad_data_cpu)                                                                                             \
     X(dense_grad_weights_cpu)                                                                                          \
-    X(dense_clblast)                                                                                                   \
-    X(dense_grad_data_clblast)                                                                                         \
-    X(dense_grad_weights_clblast)                                                                                      \
+    TSR_CLBLAST_LIST(X)                                                                                                \
     X(advance)                                                                                                         \
     X(gather)                                                                                                          \
     X(conv2d)                                                                                                          \
