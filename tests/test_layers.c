@@ -102,6 +102,8 @@ START_TEST(bad_configurations_are_refused_by_name)
                 TSR_INVALID_ARGUMENT, "its output would be empty");
     check_fails(tsr_model_add_max_pooling2d(model, &(tsr_pooling2d_config){.name = "p", .pool_size = {1, 5}}),
                 TSR_INVALID_ARGUMENT, "layer p: its output would be empty");
+    const tsr_pooling2d_config wide = {.name = "w", .pool_size = {300, 300}, .padding = TSR_PADDING_SAME};
+    check_fails(tsr_model_add_max_pooling2d(model, &wide), TSR_UNSUPPORTED, "more than the 65536 cells");
     check_fails(tsr_model_add_dense(model, &(tsr_dense_config){.units = -3}), TSR_INVALID_ARGUMENT, "units is -3");
     check_fails(tsr_model_add_dropout(model, &(tsr_dropout_config){.rate = 1}), TSR_INVALID_ARGUMENT, "rate is 1");
     check_fails(tsr_model_add_dropout(model, &(tsr_dropout_config){.rate = -0.5f}), TSR_INVALID_ARGUMENT,

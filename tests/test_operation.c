@@ -176,6 +176,43 @@ START_TEST(wrong_calls_get_a_sentence)
     check_fails(tsr_operation_enqueue(operation, (cl_mem[]){right, NULL}, 2, NULL), TSR_INVALID_ARGUMENT, "NULL");
     tsr_operation_free(operation);
     clReleaseMemObject(small), clReleaseMemObject(right);
+
+    tsr_conv2d_descriptor huge = {1 << 20, 1 << 10, 1 << 10, 1, 1, 1, 1, 1, 1, TSR_PADDING_VALID, false};
+    check_fails(tsr_conv2d_forward(test_device(), &huge, &relu, NULL, &operation), TSR_UNSUPPORTED, "x has more than");
+    check_fails(tsr_conv2d_backward_weights(test_device(), &huge, &operation), TSR_UNSUPPORTED, "dy has more than");
+    dense = (tsr_dense_descriptor){1, 1 << 16, 1 << 16, false};
+    check_fails(tsr_dense_forward(test_device(), &dense, TSR_GEMM_AUTO, &operation), TSR_UNSUPPORTED,
+                "w has more than");
+    tsr_pool2d_descriptor wide = {TSR_POOL_MAX, 1, 9, 9, 1, 300, 300, 1, 1, TSR_PADDING_SAME};
+    check_fails(tsr_pool2d_forward(test_device(), &wide, &operation), TSR_UNSUPPORTED, "more than the 65536 cells");
+    tsr_activation_descriptor unknown = {(tsr_activation)99, 0, 3, 4};
+    check_fails(tsr_activation_forward(test_device(), &unknown, &operation), TSR_INVALID_ARGUMENT, "no activation");
+    tsr_conv2d_descriptor one = {1, 1, 1, 1, 1, 1, 1, 1, 1, TSR_PADDING_VALID, false};
+    check_fails(tsr_conv2d_forward(test_device(), &one, &unknown, NULL, &operation), TSR_INVALID_ARGUMENT,
+                "no activation");
+}
+END_TEST
+
+/* A buffer that is given back right after the enqueue cannot be taken for a new, smaller one at the same address. */
+START_TEST(operands_are_retained)
+{
+    tsr_operation *operation;
+    tsr_activation_descriptor relu = {TSR_RELU, 0, 64, 64};
+    check_ok(tsr_activation_forward(test_device(), &relu, &operation));
+    cl_mem x, y;
+    cl_uint references = 0;
+    check_ok(tsr_buffer_create(test_device(), CL_MEM_READ_WRITE, 4 * 64 * 64, "x", &x));
+    check_ok(tsr_buffer_create(test_device(), CL_MEM_READ_WRITE, 4 * 64 * 64, "y", &y));
+    for (int i = 0; i < 2; i++) {
+        check_ok(tsr_operation_enqueue(operation, (cl_mem[]){x, y}, 2, NULL));
+        check_ok(tsr_device_finish(test_device()));
+        ck_assert_int_eq(clGetMemObjectInfo(x, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL), 0);
+        ck_assert_uint_eq(references, 2);
+    }
+    tsr_operation_free(operation);
+    ck_assert_int_eq(clGetMemObjectInfo(x, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL), 0);
+    ck_assert_uint_eq(references, 1);
+    clReleaseMemObject(x), clReleaseMemObject(y);
 }
 END_TEST
 
@@ -186,6 +223,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, activations_and_their_gradients);
     tcase_add_test(tests, dense_and_its_gradients);
     tcase_add_test(tests, wrong_calls_get_a_sentence);
+    tcase_add_test(tests, operands_are_retained);
 }
 
 int main(void)

@@ -14,6 +14,7 @@ struct tsr_operation {
     cl_mem arena;     /* the one bound last */
     int operand_count;
     int operands[MAX_OPERANDS]; /* values */
+    cl_mem bound[MAX_OPERANDS]; /* the caller's buffers of the last enqueue, retained: the address stays theirs */
     size_t bytes[MAX_OPERANDS];
 };
 
@@ -24,13 +25,20 @@ typedef struct building {
     int operand_count;
     int wanted[TSR_MAX_OUTPUTS];
     int wanted_count;
-    bool failed;
+    tsr_status status; /* the first failure */
 } building;
 
 static int add_value(building *b, const char *name, tsr_role role, tsr_dtype dtype, int rank, const int32_t *extent)
 {
+    if (b->status) return TSR_NONE;
+    int64_t count = 1;
+    for (int i = 0; i < rank && count <= INT32_MAX; i++) count *= extent[i];
+    if (count > INT32_MAX) {
+        b->status = tsr_fail(TSR_UNSUPPORTED, "%s has more than the %d elements that are supported", name, INT32_MAX);
+        return TSR_NONE;
+    }
     int value = tsr_graph_value(&b->graph, name, role, dtype, rank, extent);
-    b->failed |= value == TSR_NONE;
+    if (value == TSR_NONE) b->status = tsr_fail_memory("the operation", sizeof(tsr_value));
     return value;
 }
 
@@ -51,13 +59,14 @@ static int output(building *b, const char *name, tsr_dtype dtype, int rank, cons
 
 static void primitive(building *b, tsr_primitive p)
 {
-    if (!b->failed) b->failed = tsr_graph_primitive(&b->graph, &p) == TSR_NONE;
+    if (!b->status && tsr_graph_primitive(&b->graph, &p) == TSR_NONE)
+        b->status = tsr_fail_memory("the operation", sizeof p);
 }
 
 /* A gradient of a parameter may come as a stack of partial sums; the caller gets their sum. */
 static void sum_of(building *b, int stack, int sum)
 {
-    if (b->failed) return;
+    if (b->status) return;
     tsr_primitive p = {.kind = TSR_KIND_SUM_PARTIALS,
                        .layer = TSR_NONE,
                        .input_count = 1,
@@ -70,7 +79,7 @@ static void sum_of(building *b, int stack, int sum)
 
 static tsr_status finish(building *b, tsr_device *device, tsr_gemm gemm, tsr_operation **result)
 {
-    tsr_status status = b->failed ? tsr_fail_memory("the operation", sizeof(tsr_operation)) : TSR_OK;
+    tsr_status status = b->status;
     tsr_operation *operation = tsr_alloc(1, sizeof *operation);
     if (!status && !operation) status = tsr_fail_memory("the operation", sizeof *operation);
     if (!status) {
@@ -97,6 +106,8 @@ void tsr_operation_free(tsr_operation *operation)
 {
     if (!operation) return;
     tsr_plan_free(operation->plan);
+    for (int i = 0; i < operation->operand_count; i++)
+        if (operation->bound[i]) clReleaseMemObject(operation->bound[i]);
     if (operation->workspace) clReleaseMemObject(operation->workspace);
     free(operation);
 }
@@ -116,6 +127,18 @@ size_t tsr_operation_operand_bytes(const tsr_operation *operation, int number)
     return number >= 0 && number < operation->operand_count ? operation->bytes[number] : 0;
 }
 
+static tsr_status bind_operand(tsr_operation *operation, int number, cl_mem buffer)
+{
+    if (!buffer) return tsr_fail(TSR_INVALID_ARGUMENT, "operand %d of the operation is NULL", number);
+    if (buffer == operation->bound[number]) return TSR_OK;
+    tsr_status status = tsr_plan_bind(operation->plan, operation->operands[number], buffer);
+    if (!status) status = tsr_check(clRetainMemObject(buffer), operation->device, "retaining an operand");
+    if (status) return status;
+    if (operation->bound[number]) clReleaseMemObject(operation->bound[number]);
+    operation->bound[number] = buffer;
+    return TSR_OK;
+}
+
 tsr_status tsr_operation_enqueue(tsr_operation *operation, const cl_mem *operands, int count, cl_mem workspace)
 {
     tsr_status status = TSR_OK;
@@ -130,11 +153,7 @@ tsr_status tsr_operation_enqueue(tsr_operation *operation, const cl_mem *operand
         status = tsr_plan_bind_arena(operation->plan, workspace);
         if (!status) operation->arena = workspace;
     }
-    for (int i = 0; i < count && !status; i++) {
-        if (!operands[i]) return tsr_fail(TSR_INVALID_ARGUMENT, "operand %d of the operation is NULL", i);
-        if (operands[i] != tsr_plan_view(operation->plan, operation->operands[i])->buffer)
-            status = tsr_plan_bind(operation->plan, operation->operands[i], operands[i]);
-    }
+    for (int i = 0; i < count && !status; i++) status = bind_operand(operation, i, operands[i]);
     return status ? status : tsr_plan_run(operation->plan);
 }
 
@@ -172,7 +191,16 @@ static tsr_status check_pool2d(tsr_pool2d_descriptor *p)
     if (!p->stride_height) p->stride_height = p->pool_height;
     if (!p->stride_width) p->stride_width = p->pool_width;
     const int32_t window[4] = {p->pool_height, p->pool_width, p->stride_height, p->stride_width};
+    if (p->mode == TSR_POOL_MAX && (int64_t)p->pool_height * p->pool_width > TSR_POOL_CELLS)
+        return tsr_fail(TSR_UNSUPPORTED, "pool2d with a window of %d x %d: more than the %d cells that are supported",
+                        p->pool_height, p->pool_width, TSR_POOL_CELLS);
     return check_window("pool2d", p->batch, p->height, p->width, p->channels, window, p->padding);
+}
+
+static tsr_status check_activation(const tsr_activation_descriptor *activation)
+{
+    if ((unsigned)activation->function <= TSR_SOFTMAX) return TSR_OK;
+    return tsr_fail(TSR_INVALID_ARGUMENT, "%d is no activation", (int)activation->function);
 }
 
 static void conv2d_extents(const tsr_conv2d_descriptor *c, int32_t x[4], int32_t w[4], int32_t y[4])
@@ -220,6 +248,7 @@ static int add_pool2d(building *b, const tsr_pool2d_descriptor *pool, int value,
 static int add_activation(building *b, const tsr_activation_descriptor *activation, int value, bool last,
                           const int32_t extent[4])
 {
+    if (b->status) return TSR_NONE;
     tsr_primitive p = {
         .kind = TSR_KIND_ACTIVATION, .layer = TSR_NONE, .input_count = 1, .inputs = {value}, .output_count = 1};
     p.as.activation = *activation;
@@ -263,6 +292,7 @@ tsr_status tsr_conv2d_forward(tsr_device *device, const tsr_conv2d_descriptor *c
         p.batch = extent[0], p.height = extent[1], p.width = extent[2], p.channels = extent[3];
         if ((status = check_pool2d(&p))) return status;
     }
+    if (activation && (status = check_activation(activation))) return status;
     if (activation && activation->function == TSR_LINEAR) activation = NULL;
     /* As in a network: a monotone activation comes after a max pool, with the same values and a part of the work. */
     bool behind = activation && pool && p.mode == TSR_POOL_MAX && tsr_activation_monotone(activation);
@@ -367,6 +397,8 @@ static tsr_status activation_operation(tsr_device *device, const tsr_activation_
     if (activation->rows < 1 || activation->columns < 1)
         return tsr_fail(TSR_INVALID_ARGUMENT, "activation of %d x %d elements: both must be at least 1",
                         activation->rows, activation->columns);
+    tsr_status status = check_activation(activation);
+    if (status) return status;
     building b = {0};
     const int32_t extent[2] = {activation->rows, activation->columns};
     tsr_primitive p = {

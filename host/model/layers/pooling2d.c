@@ -21,6 +21,10 @@ static tsr_status infer(tsr_layer *layer)
                             layer->name, (int)config->pool_size[0], (int)config->pool_size[1],
                             (int)layer->input.extent[0], (int)layer->input.extent[1]);
     }
+    if (layer->class == &tsr_layer_max_pooling2d &&
+        (int64_t)config->pool_size[0] * config->pool_size[1] > TSR_POOL_CELLS)
+        return tsr_fail(TSR_UNSUPPORTED, "layer %s: a window of %dx%d has more than the %d cells that are supported",
+                        layer->name, (int)config->pool_size[0], (int)config->pool_size[1], TSR_POOL_CELLS);
     return TSR_OK;
 }
 
