@@ -42,62 +42,21 @@ static double draw(test_fill fill, uint32_t *state)
     return 0;
 }
 
-/* A number as a value of the type holds it. */
-static double as_type(double number, tsr_dtype dtype)
-{
-    switch (dtype) {
-    case TSR_F32:
-        return (double)(float)number;
-    case TSR_I32:
-        return (double)(int32_t)number;
-    case TSR_U8:
-        return (double)(uint8_t)fabs(number);
-    case TSR_U16:
-        return (double)(uint16_t)fabs(number);
-    }
-    return 0;
-}
-
-static void put(void *data, size_t e, double number, tsr_dtype dtype)
-{
-    if (dtype == TSR_F32) ((float *)data)[e] = (float)number;
-    if (dtype == TSR_I32) ((int32_t *)data)[e] = (int32_t)number;
-    if (dtype == TSR_U8) ((uint8_t *)data)[e] = (uint8_t)number;
-    if (dtype == TSR_U16) ((uint16_t *)data)[e] = (uint16_t)number;
-}
-
-static double get(const void *data, size_t e, tsr_dtype dtype)
-{
-    switch (dtype) {
-    case TSR_F32:
-        return (double)((const float *)data)[e];
-    case TSR_I32:
-        return ((const int32_t *)data)[e];
-    case TSR_U8:
-        return ((const uint8_t *)data)[e];
-    case TSR_U16:
-        return ((const uint16_t *)data)[e];
-    }
-    return 0;
-}
-
 /* Values that nobody makes get their data. */
 static void fill_value(test_case *t, int v)
 {
     const tsr_value *value = &t->graph.values[v];
     size_t count = tsr_value_count(value);
     test_fill fill = t->values[v].has_fill ? t->values[v].fill : t->fill;
-    t->values[v].exact = tsr_alloc(count, sizeof(double));
-    t->values[v].bound = tsr_alloc(count, sizeof(double));
-    ck_assert(t->values[v].exact && t->values[v].bound);
+    double *data = tsr_alloc(count, sizeof *data);
+    ck_assert(data != NULL);
     uint32_t state = 2463534242u + 7919u * (uint32_t)v + 104729u * t->seed;
-    t->values[v].integer = true;
     for (size_t e = 0; e < count; e++) {
-        double number = t->values[v].data ? t->values[v].data[e] : draw(fill, &state);
-        if (value->dtype == TSR_U8 && !t->values[v].data) number = next_random(&state) >> 24;
-        t->values[v].exact[e] = as_type(number, value->dtype);
-        t->values[v].integer &= t->values[v].exact[e] == trunc(t->values[v].exact[e]) && isfinite(number);
+        data[e] = t->values[v].data ? t->values[v].data[e] : draw(fill, &state);
+        if (value->dtype == TSR_U8 && !t->values[v].data) data[e] = next_random(&state) >> 24;
     }
+    check_ok(tsr_twins_set(&t->twins, v, data));
+    free(data);
 }
 
 static void describe(const test_case *t, const test_options *o, char *text, size_t size)
@@ -149,7 +108,7 @@ static void bind_value(test_case *t, tsr_plan *plan, int v)
     unsigned char *data = tsr_alloc(bytes + 2 * GUARD_BYTES, 1);
     ck_assert(data != NULL);
     memset(data, GUARD_PATTERN, bytes + 2 * GUARD_BYTES);
-    for (size_t e = 0; e < count; e++) put(data + GUARD_BYTES, e, t->values[v].exact[e], value->dtype);
+    for (size_t e = 0; e < count; e++) tsr_dtype_put(data + GUARD_BYTES, e, t->twins.values[v].exact[e], value->dtype);
     t->values[v].bytes = data;
     check_ok(tsr_buffer_create(device, CL_MEM_READ_WRITE, bytes + 2 * GUARD_BYTES, value->name, &t->values[v].buffer));
     check_ok(tsr_buffer_write(device, t->values[v].buffer, 0, data, bytes + 2 * GUARD_BYTES));
@@ -175,45 +134,14 @@ static void check_bound(test_case *t, int v, bool replaced, const char *what)
     free(now);
 }
 
-/* Whether another winner than the twin's is right all the same: its cell is as large within the cells' bounds. */
-static bool winner_within_bound(const test_case *t, int winner, size_t e, double got, double slack)
-{
-    const tsr_primitive *p = &t->graph.primitives[tsr_graph_maker(&t->graph, winner)];
-    if (p->kind != TSR_KIND_POOL2D) return false;
-    const tsr_pool2d_descriptor *d = &p->as.pool2d;
-    const tsr_value *y = &t->graph.values[winner];
-    size_t rest = e, c = rest % (size_t)d->channels;
-    rest /= (size_t)d->channels;
-    int32_t j = (int32_t)(rest % (size_t)y->extent[2]),
-            i = (int32_t)(rest / (size_t)y->extent[2] % (size_t)y->extent[1]);
-    size_t n = rest / (size_t)y->extent[2] / (size_t)y->extent[1];
-    size_t cells[2];
-    for (int k = 0; k < 2; k++) {
-        int32_t place = (int32_t)(k ? got : t->values[winner].exact[e]);
-        int32_t row = i * d->stride_height + place / d->pool_width -
-                      tsr_window_before(d->height, d->pool_height, d->stride_height, d->padding);
-        int32_t column = j * d->stride_width + place % d->pool_width -
-                         tsr_window_before(d->width, d->pool_width, d->stride_width, d->padding);
-        if (place >= d->pool_height * d->pool_width || row < 0 || row >= d->height || column < 0 || column >= d->width)
-            return false;
-        cells[k] =
-            ((n * (size_t)d->height + (size_t)row) * (size_t)d->width + (size_t)column) * (size_t)d->channels + c;
-    }
-    const double *x = t->values[p->inputs[0]].exact, *bound = t->values[p->inputs[0]].bound;
-    double allowed = slack * (bound[cells[0]] + bound[cells[1]]);
-    return allowed > 0 && x[cells[0]] - x[cells[1]] <= allowed;
-}
-
 static void compare(test_case *t, int v, const void *data, double slack, const char *what)
 {
     const tsr_value *value = &t->graph.values[v];
     for (size_t e = 0; e < tsr_value_count(value); e++) {
-        double got = get(data, e, value->dtype), wanted = t->values[v].exact[e];
-        double bound = value->dtype == TSR_F32 ? slack * t->values[v].bound[e] : 0;
-        if (got == wanted || (isnan(got) && isnan(wanted))) continue;
-        if (isfinite(wanted) && fabs(got - wanted) <= bound) continue;
-        if ((value->dtype == TSR_U8 || value->dtype == TSR_U16) && winner_within_bound(t, v, e, got, slack)) continue;
-        ck_abort_msg("%s: element %zu of %s is %.9g, not %.9g within %.3g", what, e, value->name, got, wanted, bound);
+        double got = tsr_dtype_get(data, e, value->dtype);
+        if (!tsr_twins_agree(&t->twins, v, e, got, slack))
+            ck_abort_msg("%s: element %zu of %s is %.9g, not %.9g within %.3g", what, e, value->name, got,
+                         t->twins.values[v].exact[e], slack * t->twins.values[v].bound[e]);
     }
 }
 
@@ -312,9 +240,11 @@ void test_run_case(test_case *t, const test_options *options)
     char what[1024];
     describe(t, options, what, sizeof what);
     choose_wanted(t);
+    check_ok(tsr_twins_create(&t->graph, &t->twins));
     for (int v = 0; v < (int)t->graph.value_count; v++)
         if (tsr_graph_maker(&t->graph, v) == TSR_NONE) fill_value(t, v);
-    for (size_t p = 0; p < t->graph.primitive_count; p++) test_evaluate(t, &t->graph.primitives[p]);
+    for (size_t p = 0; p < t->graph.primitive_count; p++)
+        check_ok(tsr_twins_evaluate(&t->twins, &t->graph.primitives[p]));
 
     tsr_plan_options plan_options = {.gemm = options->gemm,
                                      .no_fusion = options->no_fusion,
@@ -347,10 +277,9 @@ void test_clear_case(test_case *t)
         if (t->values[v].part) clReleaseMemObject(t->values[v].part);
         if (t->values[v].buffer) clReleaseMemObject(t->values[v].buffer);
         free(t->values[v].data);
-        free(t->values[v].exact);
-        free(t->values[v].bound);
         free(t->values[v].bytes);
     }
+    tsr_twins_clear(&t->twins);
     tsr_graph_clear(&t->graph);
     *t = (test_case){0};
 }

@@ -12,14 +12,11 @@
  * With an odd seed every value that may have a halo gets one.
  * A difference fails the Check test with a sentence that describes the case.
  *
- * How close a value must be. Where inputs are integers and the twin's sums stay below 2^24, convolution, dense, max
- * pool, relu and their gradients must agree exactly. Otherwise a bound travels along: a sum of L terms may be off by
- * (L + 8) 2^-24 times the sum of the terms' magnitudes, plus what its inputs' bounds contribute; an elementwise
- * function by a few units in the last place plus what its inputs' bounds make of it. Not-a-number and infinities must
- * be met. */
+ * How close a value must be: ops/twin.h. */
 #ifndef TSR_TESTS_TESTER_H
 #define TSR_TESTS_TESTER_H
 
+#include "ops/twin.h"
 #include "plan/plan.h"
 #include "support/support.h"
 
@@ -40,12 +37,11 @@ typedef struct test_case {
     test_fill fill; /* of every input, parameter and state that has no fill or data of its own */
     uint32_t seed;
     tsr_graph graph;
+    tsr_twins twins;
     struct {
         bool has_fill;
         test_fill fill;
         double *data; /* from test_set */
-        double *exact, *bound;
-        bool integer; /* integers without a bound */
         cl_mem buffer, part;
         void *bytes;
     } values[TEST_MAX_VALUES];
@@ -110,9 +106,6 @@ int test_run_both_classes(const char *name, void (*add_tests)(TCase *));
 void test_run_case(test_case *t, const test_options *options);
 /* Frees what a case holds, without running it. */
 void test_clear_case(test_case *t);
-
-/* Inside the tester (tester_bound.c): computes exact values and bounds of the outputs of a primitive. */
-void test_evaluate(test_case *t, const tsr_primitive *primitive);
 
 /* Cases that cover every pair of values of every two parameters. levels[p] is how many values parameter p has; case i
  * takes value cases[i * parameters + p] of it. Returns how many cases there are, at most `capacity`. The same each
