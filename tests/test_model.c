@@ -54,7 +54,7 @@ END_TEST
 
 START_TEST(names_are_unique)
 {
-    tsr_model *model;
+    tsr_model *model, *model_without;
     check_ok(tsr_model_create(NULL, &model));
     check_fails(tsr_model_add_flatten(model, NULL), TSR_INVALID_ARGUMENT, "no input yet");
     const tsr_input_config input = {.height = 2, .width = 2, .channels = 1};
@@ -65,6 +65,9 @@ START_TEST(names_are_unique)
                 "two layers");
     check_fails(tsr_model_add_flatten(model, &(tsr_flatten_config){.name = "a/b"}), TSR_INVALID_ARGUMENT,
                 "no name for a layer");
+    check_fails(tsr_model_add_flatten(model, &(tsr_flatten_config){.name = "a\xff"}), TSR_INVALID_ARGUMENT,
+                "name of layer 2 is not UTF-8");
+    check_fails(tsr_model_create("\x1b[2J", &model_without), TSR_INVALID_ARGUMENT, "without control characters");
     check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = 1}));
     ck_assert_str_eq(tsr_model_layer(model, 2).name, "dense_2"); /* dense_1 is taken */
     tsr_model_free(model);
@@ -196,6 +199,20 @@ START_TEST(explain_names_layers_and_purpose)
     check_fails(tsr_model_explain(model, test_device(), &(tsr_explain_options){.batch_size = -2}, &json),
                 TSR_INVALID_ARGUMENT, "batch size is -2");
     free(training), free(inference), free(json);
+    tsr_model_free(model);
+
+    /* As long a name as there may be, of characters of three bytes, which must not be cut. */
+    const char *name = "\u30bf\u30a4\u30eb\u30bf\u30a4\u30eb\u30bf\u30a4\u30eb\u30bf\u30a4\u30eb\u30bf\u30a4\u30eb"
+                       "\u30bf\u30a4\u30eb\u30bf\u30a4\u30eb";
+    check_ok(tsr_model_create(NULL, &model));
+    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = 4, .width = 4, .channels = 1}));
+    check_ok(tsr_model_add_flatten(model, NULL));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.name = name, .units = 3, .activation = TSR_SOFTPLUS}));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = 3, .activation = TSR_SOFTMAX}));
+    check_ok(tsr_model_explain(model, test_device(), NULL, &training));
+    ck_assert_ptr_nonnull(strstr(training, name));
+    ck_assert_ptr_nonnull(strstr(training, "softplus"));
+    free(training);
     tsr_model_free(model);
     check_ok(tsr_model_create(NULL, &model));
     check_fails(tsr_model_explain(model, test_device(), NULL, &json), TSR_INVALID_ARGUMENT, "no layers");

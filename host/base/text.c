@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,4 +57,26 @@ void tsr_text_clear(tsr_text *text)
 {
     free(text->data);
     *text = (tsr_text){0};
+}
+
+bool tsr_text_is_plain(const char *text)
+{
+    /* The least code point of so many bytes, to tell overlong forms. */
+    static const uint32_t least[4] = {0x20, 0x80, 0x800, 0x10000};
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        unsigned char first = *at;
+        int more = first < 0x7f             ? 0
+                   : (first & 0xe0) == 0xc0 ? 1
+                   : (first & 0xf0) == 0xe0 ? 2
+                   : (first & 0xf8) == 0xf0 ? 3
+                                            : -1;
+        if (more < 0) return false;
+        uint32_t code = more ? first & (0x3fu >> more) : first;
+        for (int i = 0; i < more; i++) {
+            if ((*++at & 0xc0) != 0x80) return false;
+            code = code << 6 | (*at & 0x3fu);
+        }
+        if (code < least[more] || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff) return false;
+    }
+    return true;
 }

@@ -20,6 +20,9 @@ void tsr_text_add_bytes(tsr_text *text, const char *bytes, size_t length);
 /* Hands the string to the caller, who frees it with free(); NULL when memory ran short. The text is empty again. */
 char *tsr_text_take(tsr_text *text);
 
+/* Whether it is valid UTF-8 without control characters: what files and terminals take as a name. */
+bool tsr_text_is_plain(const char *text);
+
 /* Frees the string. The text is empty again. */
 void tsr_text_clear(tsr_text *text);
 

@@ -57,7 +57,7 @@ void tsr_lower_pending(tsr_lowering *lowering)
     activation.as.activation.rows = (int32_t)(tsr_value_count(&input) / (size_t)columns);
     activation.as.activation.columns = columns;
     char name[sizeof input.name];
-    snprintf(name, sizeof name, "%.40s %s", layer->name, tsr_activation_name(lowering->activation.function));
+    snprintf(name, sizeof name, "%s %s", layer->name, tsr_activation_name(lowering->activation.function));
     /* The extents of its input, which may not be flat yet behind a Flatten. */
     activation.outputs[0] =
         tsr_graph_value(lowering->graph, name, TSR_ROLE_TEMPORARY, TSR_F32, input.rank, input.extent);

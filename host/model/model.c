@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/layers/layers.h"
 
 #include <stdio.h>
@@ -9,6 +10,9 @@
 
 tsr_status tsr_model_create(const char *name, tsr_model **model)
 {
+    *model = NULL;
+    if (name && !tsr_text_is_plain(name))
+        return tsr_fail(TSR_INVALID_ARGUMENT, "the name of the model is not UTF-8 text without control characters");
     tsr_model *made = tsr_alloc(1, sizeof *made);
     if (made) made->name = tsr_copy_text(name ? name : "sequential");
     if (!made || !made->name) {
@@ -53,6 +57,9 @@ static tsr_status choose_name(const tsr_model *model, const char *name, tsr_laye
     if (name && name_is_taken(model, name))
         return tsr_fail(TSR_INVALID_ARGUMENT, "the name %s is that of two layers; each layer needs a name of its own",
                         name);
+    if (name && !tsr_text_is_plain(name))
+        return tsr_fail(TSR_INVALID_ARGUMENT, "the name of layer %d is not UTF-8 text without control characters",
+                        layer->number);
     if (name && (!*name || strlen(name) > 63 || strchr(name, '/')))
         return tsr_fail(TSR_INVALID_ARGUMENT,
                         "\"%.80s\" is no name for a layer: 1 to 63 characters without a slash are wanted", name);

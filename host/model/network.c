@@ -81,6 +81,12 @@ static int add_gather(builder *b, int source, int clock, const char *name, tsr_d
         extent[i] = whole.extent[i];
         sample *= whole.extent[i];
     }
+    if ((int64_t)sample * b->options->batch > INT32_MAX) {
+        b->status =
+            tsr_fail(TSR_UNSUPPORTED, "%s: a batch of %d samples has more than %d elements; use a smaller batch size",
+                     name, (int)b->options->batch, INT32_MAX);
+        return TSR_NONE;
+    }
     int batch = add_value(b, name, TSR_ROLE_TEMPORARY, dtype, whole.rank, extent);
     tsr_primitive gather = {
         .kind = TSR_KIND_GATHER,
@@ -199,7 +205,7 @@ static void add_update(builder *b, int slot, int clock, int counts)
     update.as.update.count = (int32_t)tsr_value_count(&w);
     for (int moment = 0; moment < tsr_compile_options_moments(options) && !b->status; moment++) {
         char name[sizeof w.name];
-        snprintf(name, sizeof name, "%.58s %s", w.name, options->sgd ? "m" : moment ? "v" : "m");
+        snprintf(name, sizeof name, "%.80s %s", w.name, options->sgd ? "m" : moment ? "v" : "m");
         int state = add_value(b, name, TSR_ROLE_STATE, TSR_F32, w.rank, w.extent);
         if (state == TSR_NONE) return;
         b->graph->values[state].slot = slot;

@@ -120,18 +120,6 @@ static void conv2d_grad_weights(const tsr_primitive *primitive, const double *co
     for (size_t e = 0; e < count; e++) outputs[1][e % (size_t)c->filters] += inputs[0][e];
 }
 
-/* Adds a value shaped as `like`, a gradient of it; a parameter's gradient lies in the parameter's slot. */
-static int gradient_value(tsr_graph *graph, int like)
-{
-    tsr_value value = graph->values[like];
-    char name[sizeof value.name];
-    snprintf(name, sizeof name, "d%.*s", (int)sizeof name - 2, value.name);
-    tsr_role role = value.role == TSR_ROLE_PARAMETER ? TSR_ROLE_GRADIENT : TSR_ROLE_TEMPORARY;
-    int number = tsr_graph_value(graph, name, role, TSR_F32, value.rank, value.extent);
-    if (number != TSR_NONE) graph->values[number].slot = value.slot;
-    return number;
-}
-
 static tsr_status add(tsr_graph *graph, const tsr_primitive *primitive)
 {
     for (int i = 0; i < primitive->output_count; i++)
@@ -154,7 +142,7 @@ static tsr_status differentiate(tsr_graph *graph, int number, const int *output_
         weights.inputs[1] = forward.inputs[0];
         weights.output_count = bias ? 2 : 1;
         for (int i = 0; i < weights.output_count; i++)
-            weights.outputs[i] = input_gradients[1 + i] = gradient_value(graph, forward.inputs[1 + i]);
+            weights.outputs[i] = input_gradients[1 + i] = tsr_gradient_value(graph, forward.inputs[1 + i]);
         tsr_status status = add(graph, &weights);
         if (status) return status;
     }
@@ -164,7 +152,7 @@ static tsr_status differentiate(tsr_graph *graph, int number, const int *output_
         data.inputs[0] = output_gradients[0];
         data.inputs[1] = forward.inputs[1];
         data.output_count = 1;
-        data.outputs[0] = input_gradients[0] = gradient_value(graph, forward.inputs[0]);
+        data.outputs[0] = input_gradients[0] = tsr_gradient_value(graph, forward.inputs[0]);
         return add(graph, &data);
     }
     return TSR_OK;

@@ -51,19 +51,6 @@ static void dense_grad_weights(const tsr_primitive *primitive, const double *con
     }
 }
 
-/* Makes the value of the gradient of `of`: the same extents; of a parameter, a gradient of the same slot. */
-static int gradient_value(tsr_graph *graph, int of)
-{
-    tsr_value value = graph->values[of];
-    char name[sizeof value.name + 16];
-    snprintf(name, sizeof name, "%.48s gradient", value.name);
-    bool parameter = value.role == TSR_ROLE_PARAMETER;
-    int gradient = tsr_graph_value(graph, name, parameter ? TSR_ROLE_GRADIENT : TSR_ROLE_TEMPORARY, TSR_F32, value.rank,
-                                   value.extent);
-    if (gradient != TSR_NONE && parameter) graph->values[gradient].slot = value.slot;
-    return gradient;
-}
-
 static tsr_status differentiate(tsr_graph *graph, int primitive, const int *output_gradients, const bool *wanted,
                                 int *input_gradients)
 {
@@ -78,7 +65,7 @@ static tsr_status differentiate(tsr_graph *graph, int primitive, const int *outp
                               .inputs = {dy, forward.inputs[1]},
                               .output_count = 1,
                               .as.dense = forward.as.dense};
-        data.outputs[0] = gradient_value(graph, forward.inputs[0]);
+        data.outputs[0] = tsr_gradient_value(graph, forward.inputs[0]);
         if (data.outputs[0] == TSR_NONE || tsr_graph_primitive(graph, &data) == TSR_NONE)
             return tsr_fail_memory("the graph", sizeof data);
         input_gradients[0] = data.outputs[0];
@@ -91,7 +78,7 @@ static tsr_status differentiate(tsr_graph *graph, int primitive, const int *outp
                                  .output_count = bias ? 2 : 1,
                                  .as.dense = forward.as.dense};
         for (int i = 0; i < weights.output_count; i++)
-            if ((weights.outputs[i] = gradient_value(graph, forward.inputs[1 + i])) == TSR_NONE)
+            if ((weights.outputs[i] = tsr_gradient_value(graph, forward.inputs[1 + i])) == TSR_NONE)
                 return tsr_fail_memory("the graph", sizeof weights);
         if (tsr_graph_primitive(graph, &weights) == TSR_NONE) return tsr_fail_memory("the graph", sizeof weights);
         for (int i = 0; i < weights.output_count; i++)

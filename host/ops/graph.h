@@ -1,5 +1,5 @@
-/* Primitive, value, graph: the plain data that a network is lowered to. Implementations match on it; the algorithms over
- * whole graphs are in host/plan/. */
+/* Primitive, value, graph: the plain data that a network is lowered to. Implementations match on it; the algorithms
+ * over whole graphs are in host/plan/. */
 #ifndef TSR_OPS_GRAPH_H
 #define TSR_OPS_GRAPH_H
 
@@ -24,7 +24,7 @@ typedef enum tsr_role {
 } tsr_role;
 
 typedef struct tsr_value {
-    char name[64];
+    char name[96]; /* a layer's and some words: never cut */
     tsr_dtype dtype;
     int rank;
     int32_t extent[TSR_MAX_RANK]; /* dense extents, outermost first */
@@ -64,8 +64,8 @@ size_t tsr_value_bytes(const tsr_value *value);
  *       losses[m] = log(sum of e^(z - max)) - (z[label] - max); hits[m] (i32) = 1 if label is the first largest, else 0
  *   softmax_cross_entropy_grad   logits, labels -> dlogits      (softmax - onehot) / rows
  *   accumulate              losses, hits, loss_sum, counts, clock -> loss_sum', counts'
- *       loss_sum is f32[2]: sum and its Kahan compensation; counts is i32[4]: hits, samples, stop mark, step at which it
- *       was set. If the mark is set nothing changes; if a loss is not finite the mark is set and nothing else changes.
+ *       loss_sum is f32[2]: sum and its Kahan compensation; counts is i32[4]: hits, samples, stop mark, step at which
+ * it was set. If the mark is set nothing changes; if a loss is not finite the mark is set and nothing else changes.
  *   update                  w, dw, learning_rate, clock, counts, [m, [v]] -> w', [m', [v']]
  *       adam with two moments, sgd with momentum one, plain sgd none; nothing changes while the stop mark is set
  *   sum_partials            a stack of partial sums -> their sum, added in order */
@@ -161,7 +161,8 @@ typedef struct tsr_graph {
 void tsr_graph_clear(tsr_graph *graph);
 
 /* Adds a value made by nobody yet; returns its number, or TSR_NONE when memory is short. */
-int tsr_graph_value(tsr_graph *graph, const char *name, tsr_role role, tsr_dtype dtype, int rank, const int32_t *extent);
+int tsr_graph_value(tsr_graph *graph, const char *name, tsr_role role, tsr_dtype dtype, int rank,
+                    const int32_t *extent);
 
 /* Adds a primitive whose input and output values are there already, and makes it their maker; returns its number, or
  * TSR_NONE when memory is short. */

@@ -117,10 +117,7 @@ static tsr_status differentiate(tsr_graph *graph, int number, const int *output_
     bool max = forward.as.pool2d.mode == TSR_POOL_MAX;
     if (max && forward.output_count < 2)
         return tsr_fail(TSR_INTERNAL, "a max pool whose winners are not in the graph cannot be differentiated");
-    tsr_value x = graph->values[forward.inputs[0]];
-    char name[sizeof x.name];
-    snprintf(name, sizeof name, "d%.*s", (int)sizeof name - 2, x.name);
-    int dx = tsr_graph_value(graph, name, TSR_ROLE_TEMPORARY, TSR_F32, x.rank, x.extent);
+    int dx = tsr_gradient_value(graph, forward.inputs[0]);
     if (dx == TSR_NONE) return tsr_fail_memory("a graph's values", sizeof(tsr_value));
     tsr_primitive gradient = {.kind = TSR_KIND_POOL2D_GRAD, .layer = forward.layer, .as = forward.as};
     gradient.input_count = max ? 2 : 1;

@@ -47,8 +47,8 @@ static void lower_pool(const tsr_layer *layer, tsr_lowering *lowering, tsr_pool_
     pool.inputs[0] = lowering->value;
     pool.outputs[0] = tsr_lower_value(lowering, layer->name, layer->output);
     if (mode == TSR_POOL_MAX) {
-        char name[64];
-        snprintf(name, sizeof name, "%.50s winner", layer->name);
+        char name[96];
+        snprintf(name, sizeof name, "%s winner", layer->name);
         pool.outputs[pool.output_count++] = tsr_lower_value(lowering, name, layer->output);
         if (!lowering->status)
             lowering->graph->values[pool.outputs[1]].dtype =
