@@ -42,7 +42,8 @@ START_TEST(every_command_explains_its_options)
         {"summary", "[MODEL]"},
         {"plot", "[MODEL]|--output FILE|(default: cnn-architecture.png)|--show-shapes|--dpi N"},
         {"explain", "[MODEL]|--batch-size N|--inference|--device D|--gemm auto|--no-fusion|--json"},
-        {"bench", "--model FILE|--json"},
+        {"bench", "--model FILE|--data DIR|--batch-size N|--steps N|--images N|--device D|--gemm auto|--sweep|--shapes "
+                  "N|--json"},
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char options[1024], usage[64];
@@ -95,6 +96,7 @@ START_TEST(wrong_usage_exits_with_2)
         {"explain --batch-size 0", "--batch-size wants"},
         {"devices all", "too many"},
         {"bench --steps 0", "--steps wants"},
+        {"bench --sweep --shapes 1000", "--shapes wants a whole number from 1 to "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cli_run(2, "%s", cases[i].arguments);

@@ -224,24 +224,77 @@ START_TEST(explanations)
 }
 END_TEST
 
+/* A number of the object that must be there and positive. */
+static double positive(const json_t *object, const char *key)
+{
+    double value = json_number_value(json_object_get(object, key));
+    ck_assert_msg(value > 0 && isfinite(value), "%s is %g", key, value);
+    return value;
+}
+
 START_TEST(benchmarks)
 {
-    cli_run(0, "bench --model %s --data %s --steps 3 --batch-size 16 --profile --json", tiny_json_file(),
+    cli_run(0, "bench --model %s --data %s --steps 3 --images 40 --batch-size 16 --json", tiny_json_file(),
             tiny_dataset());
-    json_t *json = json_loads(cli_process.out, 0, NULL);
+    json_t *json = json_loads(cli_process.out, 0, NULL), *row;
     ck_assert(json_is_object(json));
-    json_t *training = json_object_get(json, "training");
-    double step = json_real_value(json_object_get(training, "step_seconds"));
-    double rate = json_real_value(json_object_get(training, "images_per_second"));
-    ck_assert(step > 0 && fabs(step * rate - 16) < 0.01);
-    ck_assert_uint_eq(json_array_size(json_object_get(json, "prediction")), 3);
+    const json_t *training = json_object_get(json, "training"), *prediction = json_object_get(json, "prediction");
+    double step = positive(training, "step_seconds"),
+           peak = positive(json_object_get(json, "peak"), "flops_per_second");
+    double launches = 0, flops = 0, seconds = 0;
+    size_t i;
+    ck_assert(fabs(step * positive(training, "images_per_second") - 16) < 0.01);
+    ck_assert_int_eq(json_integer_value(json_object_get(training, "steps")), 3);
+    json_array_foreach(json_object_get(json, "kernels"), i, row)
+    {
+        launches += positive(row, "launches");
+        seconds += json_number_value(json_object_get(row, "seconds"));
+        flops += json_number_value(json_object_get(row, "flops"));
+        ck_assert(strstr(json_string_value(json_object_get(row, "name")), "conv2d_grad_weights") == NULL ||
+                  strstr(json_string_value(json_object_get(row, "layers")), "conv2d") != NULL);
+    }
+    ck_assert(i >= 3 && seconds > 0);
+    ck_assert(fabs(launches - positive(training, "launches")) < 1e-6);
+    ck_assert(fabs(flops - positive(training, "flops")) < 1e-3 * flops);
+    ck_assert(fabs(positive(training, "dense_time_ratio") - step * peak / flops) < 1e-6 * step * peak / flops);
+    ck_assert_uint_eq(json_array_size(prediction), 4);
+    json_array_foreach(prediction, i, row)
+    {
+        ck_assert_int_eq(json_integer_value(json_object_get(row, "images")), 40);
+        positive(row, "images_per_second");
+    }
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(prediction, 3), "batch_size")), "auto");
     ck_assert_str_eq(json_string_value(json_object_get(json, "images")), tiny_dataset());
-    ck_assert_uint_ge(json_array_size(json_object_get(json, "kernels")), 3);
+    positive(json, "one_image_seconds");
     json_decref(json);
-    cli_run(0, "bench --model %s --steps 2", tiny_json_file());
+    cli_run(0, "bench --model %s --steps 2 --images 10", tiny_json_file());
     cli_contains(cli_process.out, "Images: made up images"); /* Fashion-MNIST's do not fit the network */
     cli_contains(cli_process.out, "Training, batch 32: ");
     cli_contains(cli_process.out, "Prediction, batch 256: ");
+    cli_contains(cli_process.out, "launches a step");
+}
+END_TEST
+
+START_TEST(sweeps)
+{
+    cli_run(0, "bench --sweep --shapes 1 --json");
+    json_t *json = json_loads(cli_process.out, 0, NULL);
+    const json_t *shapes = json_object_get(json, "shapes"), *shape = json_array_get(shapes, 0);
+    ck_assert_uint_eq(json_array_size(shapes), 1);
+    ck_assert(fabs(positive(shape, "flops") - 2.0 * 32 * 14 * 14 * 9 * 32 * 64) < 1);
+    double bound = positive(shape, "bound_flops_per_second");
+    double direct = positive(json_object_get(json, "direct"), "flops_per_second");
+    ck_assert(bound <= direct * 1.000001);
+    static const char *const directions[] = {"forward", "backward_data", "backward_weights"};
+    for (size_t i = 0; i < sizeof directions / sizeof directions[0]; i++) {
+        const json_t *outcome = json_object_get(shape, directions[i]);
+        bool slow = positive(outcome, "flops_per_second") < bound / 3;
+        ck_assert_int_eq(json_is_true(json_object_get(outcome, "slow")), slow);
+        ck_assert_uint_gt(json_string_length(json_object_get(outcome, "kernel")), 0);
+    }
+    json_decref(json);
+    cli_run(0, "bench --sweep --shapes 1");
+    cli_contains(cli_process.out, "32x14x14x32 to 64, 3x3/1x1 same");
 }
 END_TEST
 
@@ -260,6 +313,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, pictures);
     tcase_add_test(tests, explanations);
     tcase_add_test(tests, benchmarks);
+    tcase_add_test(tests, sweeps);
 }
 
 int main(void)

@@ -97,6 +97,24 @@ START_TEST(convolution_and_its_gradients)
 }
 END_TEST
 
+START_TEST(convolution_by_a_named_implementation)
+{
+    static const char *const names[] = {"conv2d_cpu", "conv2d_winograd_cpu", "conv2d", "no_such_implementation"};
+    tsr_conv2d_descriptor d = {1, 8, 8, 8, 8, 3, 3, 1, 1, TSR_PADDING_SAME, true};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        tsr_operation *operation;
+        tsr_primitive p = make_primitive(TSR_KIND_CONV2D, 3, 1);
+        p.as.conv2d = d;
+        check_ok(tsr_conv2d_forward_by(test_device(), &d, names[i], &operation));
+        check_both(operation, &p, 3, -1, -1);
+    }
+    d.filters = 0;
+    tsr_operation *refused;
+    check_fails(tsr_conv2d_forward_by(test_device(), &d, names[0], &refused), TSR_INVALID_ARGUMENT, "0 filters");
+    ck_assert(refused == NULL);
+}
+END_TEST
+
 START_TEST(pooling_and_its_gradients)
 {
     for (int average = 0; average < 2; average++) {
@@ -219,6 +237,7 @@ END_TEST
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, convolution_and_its_gradients);
+    tcase_add_test(tests, convolution_by_a_named_implementation);
     tcase_add_test(tests, pooling_and_its_gradients);
     tcase_add_test(tests, activations_and_their_gradients);
     tcase_add_test(tests, dense_and_its_gradients);

@@ -1,4 +1,4 @@
-#include "device/device.h"
+#include "device/profile.h"
 #include "support/kernels.h"
 #include "support/support.h"
 
@@ -63,12 +63,56 @@ START_TEST(launches_are_counted_and_timed)
 }
 END_TEST
 
+START_TEST(rows_say_whose_work_it_was)
+{
+    static const tsr_profile_work first = {.layers = "conv2d, max_pooling2d", .flops = 30};
+    static const tsr_profile_work second = {.layers = "conv2d_1", .flops = 500};
+    tsr_device *device;
+    tsr_profile_row *rows;
+    size_t count;
+    cl_mem buffer;
+    check_ok(tsr_device_open(NULL, true, &device));
+    test_kernel_file("work.cl", work_text);
+    cl_kernel kernel = test_kernel(device, "work.cl", "", "work");
+    check_ok(tsr_buffer_create(device, CL_MEM_READ_WRITE, 64 * sizeof(float), "a test", &buffer));
+    check_ok(tsr_buffer_fill(device, buffer, 0, 0, 64 * sizeof(float)));
+    ck_assert(clSetKernelArg(kernel, 0, sizeof buffer, &buffer) == CL_SUCCESS);
+    for (int i = 0; i < 2; i++) {
+        tsr_profile_set_work(device, &first);
+        launch(device, kernel, "main", 2000000, 1);
+        launch(device, kernel, "main/rest", 1000, 3);
+    }
+    tsr_profile_set_work(device, &second);
+    launch(device, kernel, "main", 1000000, 1);
+    tsr_profile_set_work(device, NULL);
+    launch(device, kernel, "main", 1, 1);
+    check_ok(tsr_device_profile(device, &rows, &count));
+    ck_assert_uint_eq(count, 4);
+    ck_assert_str_eq(rows[0].layers, "conv2d, max_pooling2d");
+    ck_assert_uint_eq(rows[0].launches, 2);
+    ck_assert(rows[0].flops == 60);
+    ck_assert_str_eq(rows[1].layers, "conv2d_1");
+    ck_assert(rows[1].flops == 500);
+    for (size_t i = 2; i < 4; i++) {
+        bool rest = !strcmp(rows[i].name, "main/rest");
+        ck_assert_str_eq(rows[i].layers, rest ? "conv2d, max_pooling2d" : "");
+        ck_assert(rows[i].flops == 0);
+    }
+    free(rows);
+    clReleaseKernel(kernel);
+    clReleaseMemObject(buffer);
+    tsr_device_close(device);
+    test_kernel_files_end();
+}
+END_TEST
+
 START_TEST(without_profiling_there_is_none)
 {
     tsr_profile_row *rows;
     size_t count;
     check_fails(tsr_device_profile(test_device(), &rows, &count), TSR_INVALID_ARGUMENT, "not opened for profiling");
     ck_assert(rows == NULL);
+    tsr_profile_set_work(test_device(), NULL);
     tsr_device_profile_reset(test_device());
 }
 END_TEST
@@ -76,6 +120,7 @@ END_TEST
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, launches_are_counted_and_timed);
+    tcase_add_test(tests, rows_say_whose_work_it_was);
     tcase_add_test(tests, without_profiling_there_is_none);
 }
 

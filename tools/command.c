@@ -21,7 +21,8 @@ void command_complain(const command *self, const char *format, ...)
 
 int command_fail(const command *self, tsr_status status)
 {
-    command_complain(self, "%s", tsr_last_error());
+    const char *sentence = tsr_last_error(); /* none where memory ran short outside the library */
+    command_complain(self, "%s", sentence[0] ? sentence : tsr_status_name(status));
     return status == TSR_INTERRUPTED ? INTERRUPTED : FAILED;
 }
 

@@ -21,30 +21,12 @@ tsr_status profile_print(tsr_device *device)
     double total = total_seconds(rows, count);
     for (size_t i = 0; i < count; i++)
         if ((int)strlen(rows[i].name) > width) width = (int)strlen(rows[i].name);
-    printf("%-*s  LAUNCHES    TIME (s)  EACH (us)   SHARE\n", width, "KERNEL");
+    printf("%-*s  LAUNCHES    TIME (s)  EACH (us)    SHARE  LAYERS\n", width, "KERNEL");
     for (size_t i = 0; i < count; i++)
-        printf("%-*s  %8llu  %10.3f  %9.1f  %5.1f %%\n", width, rows[i].name, (unsigned long long)rows[i].launches,
+        printf("%-*s  %8llu  %10.3f  %9.1f  %5.1f %%  %s\n", width, rows[i].name, (unsigned long long)rows[i].launches,
                rows[i].seconds, rows[i].seconds / (double)rows[i].launches * 1e6,
-               total > 0 ? rows[i].seconds / total * 100 : 0);
+               total > 0 ? rows[i].seconds / total * 100 : 0, rows[i].layers);
     printf("%-*s  %8s  %10.3f\n", width, "all", "", total);
     free(rows);
     return TSR_OK;
-}
-
-json_t *profile_json(tsr_device *device)
-{
-    tsr_profile_row *rows;
-    size_t count;
-    if (tsr_device_profile(device, &rows, &count) != TSR_OK) return NULL;
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < count; i++) {
-        json_t *row = json_pack("{s:s, s:I, s:f}", "name", rows[i].name, "launches", (json_int_t)rows[i].launches,
-                                "seconds", rows[i].seconds);
-        if (!row || json_array_append_new(array, row) != 0) {
-            json_decref(array);
-            array = NULL;
-        }
-    }
-    free(rows);
-    return array;
 }

@@ -4,9 +4,7 @@
 
 #include "command.h"
 
-/* Prints the device's profile on stdout: kernel, launches, time, time a launch, share. */
+/* Prints the device's profile on stdout: kernel, launches, time, time a launch, share, layers. */
 tsr_status profile_print(tsr_device *device);
-/* The same as JSON: an array; NULL after a failure. */
-json_t *profile_json(tsr_device *device);
 
 #endif

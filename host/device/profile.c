@@ -16,6 +16,8 @@ struct tsr_profile {
         cl_event event;
     } pending[LOT];
     size_t pending_count;
+    const tsr_profile_work *work; /* what is launched now is for this */
+    double flops;                 /* of it, not yet in a row */
 };
 
 tsr_profile *tsr_profile_create(void)
@@ -52,17 +54,26 @@ static void drain(tsr_profile *profile)
     profile->pending_count = 0;
 }
 
-/* The row of a name, added when it is new; false when memory is short. */
+void tsr_profile_set_work(tsr_device *device, const tsr_profile_work *work)
+{
+    if (!device->profile) return;
+    device->profile->work = work;
+    device->profile->flops = work ? work->flops : 0;
+}
+
+/* The row of a name and the work at hand, added when it is new; false when memory is short. */
 static bool find_row(tsr_profile *profile, const char *name, size_t *row)
 {
     char shortened[sizeof profile->rows->name];
+    const char *layers = profile->work ? profile->work->layers : "";
     snprintf(shortened, sizeof shortened, "%s", name);
     for (*row = 0; *row < profile->row_count; ++*row)
-        if (!strcmp(profile->rows[*row].name, shortened)) return true;
+        if (!strcmp(profile->rows[*row].name, shortened) && !strcmp(profile->rows[*row].layers, layers)) return true;
     if (!tsr_grow((void **)&profile->rows, &profile->row_capacity, profile->row_count + 1, sizeof *profile->rows))
         return false;
     profile->rows[*row] = (tsr_profile_row){0};
     strcpy(profile->rows[*row].name, shortened);
+    strcpy(profile->rows[*row].layers, layers);
     profile->row_count++;
     return true;
 }
@@ -76,6 +87,8 @@ void tsr_profile_event(tsr_device *device, const char *name, cl_event event)
         clReleaseEvent(event);
         return;
     }
+    profile->rows[row].flops += profile->flops;
+    profile->flops = 0;
     if (profile->pending_count == LOT) drain(profile);
     profile->pending[profile->pending_count].row = row;
     profile->pending[profile->pending_count++].event = event;
@@ -102,7 +115,8 @@ static int slower_first(const void *a, const void *b)
 {
     const tsr_profile_row *left = a, *right = b;
     if (left->seconds != right->seconds) return left->seconds < right->seconds ? 1 : -1;
-    return strcmp(left->name, right->name);
+    int order = strcmp(left->name, right->name);
+    return order ? order : strcmp(left->layers, right->layers);
 }
 
 tsr_status tsr_device_profile(tsr_device *device, tsr_profile_row **rows, size_t *count)

@@ -1,11 +1,11 @@
 /* Training: epochs of shuffled batches, validation, callbacks. */
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/time.h"
 #include "model/diagnose.h"
 #include "model/evaluate.h"
 #include "model/history.h"
 #include "model/pace.h"
-#include "model/time.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 #include "model/pace.h"
 
-#include "model/time.h"
+#include "base/time.h"
 
 /* Seconds of work from a mark to the next. */
 static const double chunk_seconds = 0.025;

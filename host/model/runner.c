@@ -64,14 +64,19 @@ static tsr_status create_part(tsr_runner *runner, int32_t batch, tsr_runner_part
                                          .samples = samples->page_size,
                                          .order = samples->count,
                                          .real = samples->data.real};
+    const char **names = tsr_alloc(model->layer_count, sizeof *names);
+    if (!names) return tsr_fail_memory("a pass", model->layer_count * sizeof *names);
+    for (size_t i = 0; i < model->layer_count; i++) names[i] = model->layers[i]->name;
     const tsr_plan_options plan_options = {.gemm = model->options.gemm,
                                            .no_fusion = model->options.no_fusion,
-                                           .vector_width = model->options.vector_width};
+                                           .vector_width = model->options.vector_width,
+                                           .layer_names = names};
     part->batch = batch;
     tsr_status status = tsr_network_create(model, &options, &part->network);
-    if (status) return status;
-    status = tsr_plan_create(model->device, &part->network.graph, part->network.wanted, part->network.wanted_count,
-                             &plan_options, model->variables, &part->plan);
+    if (!status)
+        status = tsr_plan_create(model->device, &part->network.graph, part->network.wanted, part->network.wanted_count,
+                                 &plan_options, model->variables, &part->plan);
+    free(names);
     if (status) return status;
     return tsr_runner_bind(runner, &part->network, part->plan, runner->clock, runner->counts, runner->loss_sum);
 }

@@ -3,6 +3,7 @@
 #define TSR_PLAN_INTERNAL_H
 
 #include "plan/cover.h"
+#include "device/profile.h"
 #include "plan/plan.h"
 
 /* Memory that place.c asks for: one for each value with storage of its own, one for each step's workspace. */
@@ -49,7 +50,8 @@ struct tsr_plan {
     size_t arena_count, arena_capacity;
     tsr_bound_form *forms;
     size_t form_count, form_capacity;
-    bool updates; /* it changes the weights */
+    tsr_profile_work *work; /* by step; NULL without a profile or names of layers */
+    bool updates;           /* it changes the weights */
 };
 
 /* Gives every value of the cover a view, with memory for those that are neither the caller's nor variables; with
@@ -58,6 +60,9 @@ tsr_status tsr_plan_place(tsr_plan *plan);
 
 /* Makes the parts of the arenas and lets the views point to them. */
 tsr_status tsr_plan_attach(tsr_plan *plan);
+
+/* Fills in plan->work for a device that profiles. */
+tsr_status tsr_plan_name_work(tsr_plan *plan);
 
 /* The value whose storage `value` uses in the end. */
 int tsr_plan_root(const tsr_graph *graph, int value);

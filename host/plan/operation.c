@@ -25,6 +25,7 @@ typedef struct building {
     int operand_count;
     int wanted[TSR_MAX_OUTPUTS];
     int wanted_count;
+    const char *only;  /* the implementation to use where it can be; NULL: the best */
     tsr_status status; /* the first failure */
 } building;
 
@@ -89,9 +90,8 @@ static tsr_status finish(building *b, tsr_device *device, tsr_gemm gemm, tsr_ope
             operation->operands[i] = b->operands[i];
             operation->bytes[i] = tsr_value_bytes(&b->graph.values[b->operands[i]]);
         }
-        status = tsr_plan_create(device, &b->graph, b->wanted, b->wanted_count,
-                                 &(tsr_plan_options){.gemm = gemm, .bind_wanted = true, .bind_arena = true}, NULL,
-                                 &operation->plan);
+        const tsr_plan_options options = {.gemm = gemm, .bind_wanted = true, .bind_arena = true, .only = b->only};
+        status = tsr_plan_create(device, &b->graph, b->wanted, b->wanted_count, &options, NULL, &operation->plan);
     }
     tsr_graph_clear(&b->graph);
     if (status) {
@@ -306,6 +306,18 @@ tsr_status tsr_conv2d_forward(tsr_device *device, const tsr_conv2d_descriptor *c
         b.operands[b.operand_count++] = winner;
         b.wanted[b.wanted_count++] = winner;
     }
+    return finish(&b, device, TSR_GEMM_AUTO, operation);
+}
+
+tsr_status tsr_conv2d_forward_by(tsr_device *device, const tsr_conv2d_descriptor *conv2d, const char *implementation,
+                                 tsr_operation **operation)
+{
+    *operation = NULL;
+    tsr_status status = check_conv2d(conv2d);
+    if (status) return status;
+    building b = {.only = implementation};
+    int32_t extent[4];
+    add_conv2d(&b, conv2d, true, extent);
     return finish(&b, device, TSR_GEMM_AUTO, operation);
 }
 

@@ -120,6 +120,7 @@ tsr_status tsr_plan_create(tsr_device *device, const tsr_graph *graph, const int
         for (int i = 0; i < plan->cover.steps[s]->span.store_count; i++)
             plan->updates |= plan->graph.values[plan->cover.steps[s]->span.stores[i]].role == TSR_ROLE_PARAMETER;
     }
+    if (!status) status = tsr_plan_name_work(plan);
 done:
     if (status) {
         tsr_plan_free(plan);
@@ -154,6 +155,7 @@ void tsr_plan_free(tsr_plan *plan)
     tsr_cover_clear(&plan->cover);
     tsr_graph_clear(&plan->graph);
     free(plan->steps);
+    free(plan->work);
     free(plan->slots);
     free(plan->arenas);
     free(plan->forms);
@@ -258,12 +260,14 @@ tsr_status tsr_plan_run(tsr_plan *plan)
     for (size_t i = 0; i < plan->form_count && !status; i++) status = enqueue_launch(plan, &plan->forms[i].launch);
     for (size_t s = 0; s < plan->cover.count && !status; s++) {
         tsr_step *step = &plan->steps[s];
+        if (plan->work) tsr_profile_set_work(plan->device, &plan->work[s]);
         if (step->implementation->enqueue) {
             status = step->implementation->enqueue(step);
         } else {
             for (int i = 0; i < step->launch_count && !status; i++) status = enqueue_launch(plan, &step->launches[i]);
         }
     }
+    if (plan->work) tsr_profile_set_work(plan->device, NULL);
     if (plan->updates && plan->variables) tsr_variables_changed(plan->variables);
     return status;
 }

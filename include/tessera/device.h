@@ -89,9 +89,12 @@ TSR_API tsr_status tsr_device_finish(tsr_device *device);
 
 /* One row of the profile: a kernel, how often it ran, and its time on the device. */
 typedef struct tsr_profile_row {
-    char name[96];
+    char name[96];   /* "IMPLEMENTATION", or "IMPLEMENTATION/KERNEL" where it has several kernels */
+    char layers[96]; /* of a model, whose work it does: "conv2d, max_pooling2d"; empty where there are none */
     uint64_t launches;
     double seconds;
+    double flops; /* of the convolutions and matrix products, counted as dense work, a multiply-add as two; those of
+                   * an implementation of several kernels are in the row of the first one that it launches */
 } tsr_profile_row;
 
 /* The kernels that ran since the device was opened (or since the last tsr_device_profile_reset), the slowest first.

@@ -16,7 +16,8 @@ extern "C" {
  *   total = max((ceil(n / stride) - 1) * stride + kernel - n, 0), before = total / 2 rounded down, the rest after. */
 typedef enum tsr_padding { TSR_PADDING_VALID, TSR_PADDING_SAME } tsr_padding;
 
-/* Cells along an axis after a window of `kernel` cells moved by `stride` over `n` cells; 0 when the window does not fit. */
+/* Cells along an axis after a window of `kernel` cells moved by `stride` over `n` cells; 0 when the window does not
+ * fit. */
 TSR_API int32_t tsr_window_output(int32_t n, int32_t kernel, int32_t stride, tsr_padding padding);
 /* Cells of padding before the first cell of the axis. */
 TSR_API int32_t tsr_window_before(int32_t n, int32_t kernel, int32_t stride, tsr_padding padding);
@@ -101,6 +102,10 @@ typedef struct tsr_operation tsr_operation;
 TSR_API tsr_status tsr_conv2d_forward(tsr_device *device, const tsr_conv2d_descriptor *conv2d,
                                       const tsr_activation_descriptor *activation, const tsr_pool2d_descriptor *pool,
                                       tsr_operation **operation);
+/* y = conv(x) by the implementation of this name (tsr_model_explain has the names), or by the portable one where that
+ * does not support it: for measurements. */
+TSR_API tsr_status tsr_conv2d_forward_by(tsr_device *device, const tsr_conv2d_descriptor *conv2d,
+                                         const char *implementation, tsr_operation **operation);
 /* Operands: dy, w, dx. */
 TSR_API tsr_status tsr_conv2d_backward_data(tsr_device *device, const tsr_conv2d_descriptor *conv2d,
                                             tsr_operation **operation);
@@ -108,8 +113,7 @@ TSR_API tsr_status tsr_conv2d_backward_data(tsr_device *device, const tsr_conv2d
 TSR_API tsr_status tsr_conv2d_backward_weights(tsr_device *device, const tsr_conv2d_descriptor *conv2d,
                                                tsr_operation **operation);
 /* Operands: x, y, [winner]. */
-TSR_API tsr_status tsr_pool2d_forward(tsr_device *device, const tsr_pool2d_descriptor *pool,
-                                      tsr_operation **operation);
+TSR_API tsr_status tsr_pool2d_forward(tsr_device *device, const tsr_pool2d_descriptor *pool, tsr_operation **operation);
 /* Operands: dy, [winner], dx. */
 TSR_API tsr_status tsr_pool2d_backward(tsr_device *device, const tsr_pool2d_descriptor *pool,
                                        tsr_operation **operation);
@@ -142,6 +146,16 @@ TSR_API size_t tsr_operation_operand_bytes(const tsr_operation *operation, int o
 TSR_API tsr_status tsr_operation_enqueue(tsr_operation *operation, const cl_mem *operands, int count, cl_mem workspace);
 
 TSR_API void tsr_operation_free(tsr_operation *operation);
+
+/* What a device reaches, measured on it in about half a second: the arithmetic by multiply-adds of 32-bit floats in
+ * registers, the memory by STREAM's triad on arrays larger than caches (what a cache reads before it writes is not
+ * counted), a launch by that of a kernel that does next to nothing, one after another. */
+typedef struct tsr_peak {
+    double flops;          /* a second, a multiply-add counted as two */
+    double bandwidth;      /* bytes read and written a second */
+    double launch_seconds; /* for a launch */
+} tsr_peak;
+TSR_API tsr_status tsr_measure_peak(tsr_device *device, tsr_peak *peak);
 
 #ifdef __cplusplus
 }

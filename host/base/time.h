@@ -1,6 +1,6 @@
 /* The time for measuring how long things take. */
-#ifndef TSR_MODEL_TIME_H
-#define TSR_MODEL_TIME_H
+#ifndef TSR_BASE_TIME_H
+#define TSR_BASE_TIME_H
 
 #include <time.h>
 

@@ -1,0 +1,164 @@
+/* What a device can reach in arithmetic and in memory traffic, and what a launch costs. */
+#include "base/time.h"
+#include "ops/implementation.h"
+
+#include <stdio.h>
+
+/* A measured launch lasts at least this long; the fastest of many counts, since other work only takes away. */
+static const double launch_seconds = 0.004;
+enum { LAUNCHES = 40, TRIADS = 10, EMPTY_LAUNCHES = 200, MOST_ROUNDS = 1 << 24, ARRAY_BYTES = 64 << 20 };
+
+/* Sums in registers: as many as 16 registers hold, and as many as hide any latency where there are more registers. */
+static const int sums[] = {14, 24};
+enum { KERNELS = sizeof sums / sizeof sums[0] };
+
+/* The kernels with their buffers. */
+typedef struct bench {
+    tsr_device *device;
+    bool cpu;
+    uint32_t width; /* floats a vector */
+    cl_kernel multiply_add[KERNELS], triad;
+    cl_mem x, y, z;
+    cl_uint count; /* floats in each of them */
+} bench;
+
+static tsr_status make_kernel(const bench *b, const char *name, int sum_count, cl_kernel *kernel)
+{
+    char options[64];
+    cl_program program;
+    cl_int code;
+    snprintf(options, sizeof options, " -DVW=%u -DSUMS=%d", (unsigned)b->width, sum_count);
+    tsr_status status = tsr_program_get(b->device, "peak.cl", options, &program);
+    if (status) return status;
+    *kernel = clCreateKernel(program, name, &code);
+    return tsr_check(code, b->device, "making a kernel of peak.cl");
+}
+
+/* Arrays larger than a cache, but no more than a part of the device's memory. */
+static tsr_status make_buffers(bench *b)
+{
+    const tsr_device_info *info = &b->device->info;
+    size_t bytes = ARRAY_BYTES;
+    if (bytes > info->max_allocation) bytes = info->max_allocation;
+    if (bytes > info->memory / 8) bytes = info->memory / 8;
+    bytes = bytes / 65536 * 65536;
+    if (!bytes)
+        return tsr_fail(TSR_OUT_OF_MEMORY, "device %s has too little memory for its speed to be measured", info->name);
+    b->count = (cl_uint)(bytes / sizeof(float));
+    cl_mem *const buffers[] = {&b->x, &b->y, &b->z};
+    for (int i = 0; i < 3; i++) {
+        tsr_status status =
+            tsr_buffer_create(b->device, CL_MEM_READ_WRITE, bytes, "measuring the device's speed", buffers[i]);
+        if (!status) status = tsr_buffer_fill(b->device, *buffers[i], 0, 0, bytes);
+        if (status) return status;
+    }
+    return TSR_OK;
+}
+
+/* Work-items of the arithmetic: work-groups of one with vectors on CPUs, more than fills the device elsewhere. */
+static void fma_space(const bench *b, size_t *global, size_t *local)
+{
+    size_t units = b->device->info.compute_units ? b->device->info.compute_units : 1;
+    *local = 1;
+    if (!b->cpu)
+        for (*local = 64; *local > b->device->info.max_work_group;) *local /= 2;
+    *global = b->cpu ? 16 * units : 64 * units * *local;
+    if (*global * b->width > b->count) *global = b->count / b->width / *local * *local;
+}
+
+/* Enqueues `times` launches one after another and waits; *seconds for all of them. */
+static tsr_status time_launches(const bench *b, cl_kernel kernel, size_t global, size_t local, int times,
+                                double *seconds)
+{
+    tsr_status status = tsr_device_finish(b->device);
+    double start = tsr_seconds();
+    for (int i = 0; i < times && !status; i++)
+        status = tsr_enqueue_kernel(b->device, kernel, "peak", 1, &global, &local);
+    if (!status) status = tsr_device_finish(b->device);
+    *seconds = tsr_seconds() - start;
+    return status;
+}
+
+static tsr_status time_rounds(const bench *b, cl_kernel kernel, cl_int rounds, int times, double *seconds)
+{
+    size_t global, local;
+    fma_space(b, &global, &local);
+    tsr_status status = tsr_check(clSetKernelArg(kernel, 3, sizeof rounds, &rounds), b->device, "setting an argument");
+    return status ? status : time_launches(b, kernel, global, local, times, seconds);
+}
+
+static tsr_status measure_arithmetic(const bench *b, int which, tsr_peak *peak)
+{
+    const cl_float factor = 0.75f, addend = 0.125f;
+    cl_kernel kernel = b->multiply_add[which];
+    size_t global, local;
+    double seconds = 0, best = 0;
+    cl_int code = clSetKernelArg(kernel, 0, sizeof b->y, &b->y), rounds = 128;
+    if (!code) code = clSetKernelArg(kernel, 1, sizeof factor, &factor);
+    if (!code) code = clSetKernelArg(kernel, 2, sizeof addend, &addend);
+    tsr_status status = tsr_check(code, b->device, "setting an argument");
+
+    /* Without rounds it is as good as an empty kernel; the first launch warms up. */
+    if (!status) status = time_rounds(b, kernel, 0, 1, &seconds);
+    if (!status) status = time_rounds(b, kernel, 0, EMPTY_LAUNCHES, &seconds);
+    if (which == 0 || seconds / EMPTY_LAUNCHES < peak->launch_seconds) peak->launch_seconds = seconds / EMPTY_LAUNCHES;
+
+    for (seconds = 0; !status && seconds < launch_seconds && rounds < MOST_ROUNDS;) {
+        rounds *= 2;
+        status = time_rounds(b, kernel, rounds, 1, &seconds);
+    }
+    for (int i = 0; i < LAUNCHES && !status; i++) {
+        status = time_rounds(b, kernel, rounds, 1, &seconds);
+        if (i == 0 || seconds < best) best = seconds;
+    }
+    if (status) return status;
+    fma_space(b, &global, &local);
+    double flops = 2.0 * (double)global * b->width * 8 * sums[which] * rounds / best;
+    if (flops > peak->flops) peak->flops = flops;
+    return TSR_OK;
+}
+
+static tsr_status measure_memory(const bench *b, tsr_peak *peak)
+{
+    const cl_float factor = 0.5f;
+    size_t groups = 16 * (size_t)b->device->info.compute_units, local = 1;
+    cl_uint chunk = b->width;
+    if (b->cpu && groups) chunk = (cl_uint)((b->count / b->width + groups - 1) / groups * b->width);
+    size_t global = (b->count + chunk - 1) / chunk;
+    if (!b->cpu)
+        for (local = 64; local > b->device->info.max_work_group || global % local;) local /= 2;
+    double seconds, best = 0;
+    cl_int code = clSetKernelArg(b->triad, 0, sizeof b->x, &b->x);
+    if (!code) code = clSetKernelArg(b->triad, 1, sizeof b->z, &b->z);
+    if (!code) code = clSetKernelArg(b->triad, 2, sizeof b->y, &b->y);
+    if (!code) code = clSetKernelArg(b->triad, 3, sizeof factor, &factor);
+    if (!code) code = clSetKernelArg(b->triad, 4, sizeof b->count, &b->count);
+    if (!code) code = clSetKernelArg(b->triad, 5, sizeof chunk, &chunk);
+    tsr_status status = tsr_check(code, b->device, "setting an argument");
+    for (int i = 0; i <= TRIADS && !status; i++) { /* the first one warms up */
+        status = time_launches(b, b->triad, global, local, 1, &seconds);
+        if (i <= 1 || seconds < best) best = seconds;
+    }
+    if (!status) peak->bandwidth = 3.0 * sizeof(float) * b->count / best;
+    return status;
+}
+
+tsr_status tsr_measure_peak(tsr_device *device, tsr_peak *peak)
+{
+    const tsr_target target = {.device = device, .vector_width = device->info.vector_width};
+    bench b = {.device = device, .cpu = tsr_is_cpu_class(&target)};
+    b.width = b.cpu ? tsr_vector_width(&target) : 4;
+    *peak = (tsr_peak){0};
+    tsr_status status = make_kernel(&b, "triad", 1, &b.triad);
+    for (int i = 0; i < KERNELS && !status; i++) status = make_kernel(&b, "multiply_add", sums[i], &b.multiply_add[i]);
+    if (!status) status = make_buffers(&b);
+    for (int i = 0; i < KERNELS && !status; i++) status = measure_arithmetic(&b, i, peak);
+    if (!status) status = measure_memory(&b, peak);
+    if (b.triad) clReleaseKernel(b.triad);
+    for (int i = 0; i < KERNELS; i++)
+        if (b.multiply_add[i]) clReleaseKernel(b.multiply_add[i]);
+    cl_mem buffers[] = {b.x, b.y, b.z};
+    for (int i = 0; i < 3; i++)
+        if (buffers[i]) clReleaseMemObject(buffers[i]);
+    return status;
+}

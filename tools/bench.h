@@ -1,0 +1,71 @@
+/* What the files of tessera bench share: settings, what is worked on, what was measured. */
+#ifndef TESSERA_TOOLS_BENCH_H
+#define TESSERA_TOOLS_BENCH_H
+
+#include "command.h"
+
+enum { BENCH_ROUNDS = 5 /* of each measurement, after one to warm up; the median counts */, BENCH_PREDICTIONS = 4 };
+
+typedef struct bench_settings {
+    const char *model, *data, *device;
+    int64_t batch_size;
+    int64_t steps;  /* of training in a round; 0: as many as take about a second */
+    int64_t images; /* predicted in a round; 0: as many as take about half a second */
+    int64_t shapes; /* of the sweep */
+    int gemm;
+    bool sweep, json;
+} bench_settings;
+
+/* Images to work on: the data set's where it fits the model, else made up ones. */
+typedef struct bench_workload {
+    tsr_dataset dataset;
+    uint8_t *images, *labels; /* made up */
+    tsr_data data;
+    const char *source;
+} bench_workload;
+
+tsr_status bench_workload_choose(const bench_settings *settings, const tsr_model *model, bench_workload *workload);
+void bench_workload_clear(bench_workload *workload);
+
+typedef struct bench_prediction {
+    int32_t batch_size; /* 0: left to the library */
+    int64_t images;     /* in a round */
+    double seconds;     /* of a round, images moved to the device and predictions back included */
+} bench_prediction;
+
+/* What was measured. */
+typedef struct bench_results {
+    tsr_peak peak;
+    double ready;  /* seconds from the model to the end of its first step */
+    int64_t steps; /* in a round */
+    double step;   /* seconds of a training step */
+
+    /* From a run of its own on a device that measures each kernel, which costs a little. */
+    int64_t profiled_steps;
+    double profiled_step; /* seconds of a step of that run */
+    tsr_profile_row *parts;
+    size_t part_count;
+
+    bench_prediction predictions[BENCH_PREDICTIONS]; /* the last one with the batch size left to the library */
+    double answer;                                   /* seconds from one image in host memory to its prediction */
+} bench_results;
+
+/* Trains and predicts. The results are cleared with bench_results_clear, also after a failure. */
+tsr_status bench_measure(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+                         tsr_device *device, bench_results *results);
+void bench_results_clear(bench_results *results);
+
+void bench_print(const bench_settings *settings, const bench_workload *workload, const bench_results *results);
+/* NULL after a failure. */
+json_t *bench_json(const bench_settings *settings, const bench_workload *workload, const bench_results *results,
+                   const tsr_device *device);
+
+/* Runs the first `shapes` convolutions of many shapes and prints their speeds; returns an exit code. */
+int bench_sweep(const command *self, const bench_settings *settings);
+
+enum { BENCH_SHAPES = 51 };
+
+/* The median of `count` values, which are sorted. */
+double bench_median(double *values, size_t count);
+
+#endif
