@@ -4,26 +4,26 @@
  * over units, which are contiguous in w and y; BR rows times BV vectors of sums stay in registers while the inputs of the
  * chunk go by, so each vector of w that is loaded serves BR multiply-adds. A last vector that would reach past the row
  * is moved left instead and computes some columns twice. The batch is too thin to keep the cores busy, therefore the
- * inputs are split: PARTIAL sums go to a workspace [chunk][rows][units] and dense_finish, a work-item a row, adds them in
- * order with bias and activation. With one chunk dense_forward does that itself.
+ * inputs are split: PARTIAL sums, the first of them with the bias, make a stack [chunk][rows][units], which is either left
+ * to the reader of y or added by dense_finish, a work-item a row, in order and with the activation. With one chunk
+ * dense_forward does that itself.
  *
  * Macros: VW, ACTIVATION, ...  see common.cl and activation_functions.cl
  *         UNITS                columns of w, at least VW
  *         BR, BV               rows and vectors of a block of sums
- *         PARTIAL              1: the sums go to the workspace
+ *         PARTIAL              1: the sums are a stack
  *         BIAS                 1: there is a bias */
 #include "activation_functions.cl"
 
 #define VECTORS   ((UNITS + VW - 1) / VW)
 #define COLUMN(j) min((j)*VW, UNITS - VW)
 
-#if PARTIAL || !BIAS
+#if BIAS
+#define BIAS_ARGUMENT   __global const float *restrict b,
+#define BIAS_AT(column) (k0 == 0 ? vec_load(b + (column)) : (vec)(0.0f))
+#else
 #define BIAS_ARGUMENT
 #define BIAS_AT(column) ((vec)(0.0f))
-#define FINISH(sum)     (sum)
-#else
-#define BIAS_ARGUMENT   __global const float *restrict b,
-#define BIAS_AT(column) vec_load(b + (column))
 #endif
 
 /* Rows m ... m + BR - 1 (the last one again where there are fewer), vectors j0 ... j0 + BV - 1, inputs k0 ... k1 - 1. */
@@ -66,9 +66,9 @@ dense_forward(__global const float *restrict x, __global const float *restrict w
 #pragma unroll
                 for (int j = 0; j < BV; j++) {
                     int column = COLUMN(j0 + j);
-                    vec sum = sums[i][j];
+                    vec sum = sums[i][j] + BIAS_AT(column);
 #if !PARTIAL
-                    sum = activate_vec(sum + BIAS_AT(column));
+                    sum = activate_vec(sum);
 #endif
                     vec_store(sum, y + (size_t)min(m + i, m1 - 1) * UNITS + column);
                 }
@@ -77,20 +77,13 @@ dense_forward(__global const float *restrict x, __global const float *restrict w
 
 #if PARTIAL
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
-dense_finish(__global const float *restrict partials,
-#if BIAS
-             __global const float *restrict b,
-#endif
-             __global float *restrict y, int rows, int chunks)
+dense_finish(__global const float *restrict partials, __global float *restrict y, int rows, int chunks)
 {
     size_t row = get_global_id(0) * UNITS;
     for (int j = 0; j < VECTORS; j++) {
         int column = COLUMN(j);
-        vec sum = (vec)(0.0f);
-        for (int c = 0; c < chunks; c++) sum += vec_load(partials + (size_t)c * rows * UNITS + row + column);
-#if BIAS
-        sum += vec_load(b + column);
-#endif
+        vec sum = vec_load(partials + row + column);
+        for (int c = 1; c < chunks; c++) sum += vec_load(partials + (size_t)c * rows * UNITS + row + column);
         vec_store(activate_vec(sum), y + row + column);
     }
 }

@@ -57,7 +57,9 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
         return tsr_refuse(needs, "%s is not elementwise", tsr_activation_name(activation->as.activation.function));
     const tsr_dense_descriptor *d = &dense->as.dense;
     division parts = divide(d);
-    if (parts.chunks > 1) needs->workspace = (size_t)parts.chunks * (size_t)d->rows * (size_t)d->units * sizeof(float);
+    if (parts.chunks == 1) return true;
+    if (!activation) tsr_needs_partials(needs, dense->outputs[0], parts.chunks);
+    needs->workspace = (size_t)parts.chunks * (size_t)d->rows * (size_t)d->units * sizeof(float);
     return true;
 }
 
@@ -68,7 +70,7 @@ static tsr_status prepare(tsr_step *step)
     const tsr_dense_descriptor *d = &dense->as.dense;
     int y = activation ? activation->outputs[0] : dense->outputs[0];
     division parts = divide(d);
-    bool partial = parts.chunks > 1;
+    bool partial = parts.chunks > 1, stack = tsr_step_view(step, y)->partials > 1;
     tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units, INT32_MAX);
 
     char function[TSR_ACTIVATION_OPTIONS], options[TSR_ACTIVATION_OPTIONS + 160];
@@ -85,8 +87,8 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch *forward = tsr_step_launch(step, "dense_cpu.cl", options, "dense_forward", &status);
     tsr_launch_value(step, forward, dense->inputs[0], &status);
     tsr_launch_value(step, forward, dense->inputs[1], &status);
-    if (d->bias && !partial) tsr_launch_value(step, forward, dense->inputs[2], &status);
-    if (partial)
+    if (d->bias) tsr_launch_value(step, forward, dense->inputs[2], &status);
+    if (partial && !stack)
         tsr_launch_workspace(step, forward, &status);
     else
         tsr_launch_value(step, forward, y, &status);
@@ -95,11 +97,10 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_int(forward, parts.chunk, &status);
     tsr_launch_int(forward, ROW_GROUP, &status);
     tsr_launch_over(step, forward, 2, (size_t[]){(size_t)parts.chunks, (size_t)parts.groups}, one, false, &status);
-    if (!partial || status) return status;
+    if (!partial || stack || status) return status;
 
     tsr_launch *finish = tsr_step_launch(step, "dense_cpu.cl", options, "dense_finish", &status);
     tsr_launch_workspace(step, finish, &status);
-    if (d->bias) tsr_launch_value(step, finish, dense->inputs[2], &status);
     tsr_launch_value(step, finish, y, &status);
     tsr_launch_int(finish, d->rows, &status);
     tsr_launch_int(finish, parts.chunks, &status);

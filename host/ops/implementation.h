@@ -73,11 +73,16 @@ typedef struct tsr_needs {
         int32_t halo[4];
     } strided[TSR_MAX_WISHES];
 
-    /* Stored values that are stacks of partial sums, and how many. Gradients of parameters only. */
+    /* Stored values that are stacks of partial sums, and how many. Of gradients of parameters this is granted always,
+     * of temporaries where every reader names the value in `stacked`; the view says so. */
     int partial_count;
     struct {
         int value, partials;
     } partial[TSR_MAX_WISHES];
+
+    /* Operands that may be stacks of partial sums, which the kernels then add in order. */
+    int stacked_count;
+    int stacked[TSR_MAX_WISHES];
 
     /* Parameters wanted in another form. */
     int prepared_count;
@@ -96,6 +101,7 @@ typedef struct tsr_needs {
 
 void tsr_needs_strided(tsr_needs *needs, int value, int32_t top, int32_t left, int32_t bottom, int32_t right);
 void tsr_needs_partials(tsr_needs *needs, int value, int partials);
+void tsr_needs_stacked(tsr_needs *needs, int value);
 void tsr_needs_prepared(tsr_needs *needs, int value, tsr_form form, const tsr_conv2d_descriptor *conv2d);
 /* Records the reason (printf-style) and returns false. */
 bool tsr_refuse(tsr_needs *needs, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -18,8 +18,8 @@ float tsr_optimizer_one_minus(float beta);
 /* How many moments of the parameter an optimizer keeps: adam 2, sgd with momentum 1, plain sgd 0. */
 int tsr_optimizer_moments(const tsr_update_descriptor *update);
 
-/* Whether one kernel can update a layer's weights and, where there is a bias (else NULL), its bias: the moments are those
- * of the optimizer, and both updates take the same step: rate, clock, stop mark and optimizer. */
+/* Whether one kernel can update a layer's weights and, where there is a bias (else NULL), its bias: the moments are
+ * those of the optimizer, and both updates take the same step: rate, clock, stop mark and optimizer. */
 bool tsr_optimizer_suits(const tsr_primitive *weights, const tsr_primitive *bias, tsr_needs *needs);
 
 /* The parameter and its moments as the kernel's next arguments. */

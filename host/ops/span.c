@@ -77,6 +77,11 @@ void tsr_needs_partials(tsr_needs *needs, int value, int partials)
     needs->partial[i].partials = partials;
 }
 
+void tsr_needs_stacked(tsr_needs *needs, int value)
+{
+    needs->stacked[needs->stacked_count++] = value;
+}
+
 void tsr_needs_prepared(tsr_needs *needs, int value, tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
     int i = needs->prepared_count++;

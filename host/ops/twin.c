@@ -259,7 +259,8 @@ static double absolute_rounding(const tsr_twins *t, const tsr_primitive *p, int 
     case TSR_KIND_SOFTMAX_CROSS_ENTROPY_GRAD:
         return 32.0 / p->as.loss.rows;
     case TSR_KIND_ACCUMULATE:
-        return 4 * (p->as.loss.rows + y);
+        /* The compensation is as large as the sum's last place. */
+        return 4 * (p->as.loss.rows + fabs(t->values[output].exact[0]));
     case TSR_KIND_UPDATE: {
         /* output o replaces input 0, 5 or 6: the step that is added carries a relative error of its own. */
         int old = t->graph->values[output].replaces;

@@ -63,6 +63,28 @@ static bool lay_out(const tsr_value *v, tsr_view *view)
     return true;
 }
 
+static bool names_stacked(const tsr_needs *needs, int value)
+{
+    for (int i = 0; i < needs->stacked_count; i++)
+        if (needs->stacked[i] == value) return true;
+    return false;
+}
+
+/* How many partial sums the value is stored as: what its maker asks for, unless a reader wants the sum. */
+static int32_t grant_partials(const tsr_plan *plan, int value)
+{
+    int32_t partials = 1;
+    bool gradient = plan->graph.values[value].role == TSR_ROLE_GRADIENT;
+    if (!gradient && (plan->bound[value] || is_wanted(plan, value))) return 1;
+    for (size_t s = 0; s < plan->cover.count; s++) {
+        const tsr_covered *step = plan->cover.steps[s];
+        if (!gradient && tsr_covered_reads(step, value) && !names_stacked(&step->needs, value)) return 1;
+        for (int i = 0; i < step->needs.partial_count && tsr_span_stores(&step->span, value); i++)
+            if (step->needs.partial[i].value == value) partials = step->needs.partial[i].partials;
+    }
+    return partials;
+}
+
 static bool has_halo(const tsr_view *view)
 {
     return view->halo[0] || view->halo[1] || view->halo[2] || view->halo[3];
@@ -84,15 +106,13 @@ static tsr_status place_value(tsr_plan *plan, int value)
     view->partials = 1;
     for (size_t s = 0; s < plan->cover.count; s++) {
         const tsr_covered *step = plan->cover.steps[s];
-        bool stores = tsr_span_stores(&step->span, value);
-        if (!stores && !tsr_covered_reads(step, value)) continue;
+        if (!tsr_span_stores(&step->span, value) && !tsr_covered_reads(step, value)) continue;
         if (first == TSR_NONE) first = (int)s;
         last = (int)s;
-        for (int i = 0; stores && i < step->needs.partial_count; i++)
-            if (step->needs.partial[i].value == value) view->partials = step->needs.partial[i].partials;
     }
     if (first == TSR_NONE) return TSR_OK; /* nobody touches it */
     grant_halo(plan, value, view->halo);
+    view->partials = grant_partials(plan, value);
     /* A data set is addressed with 64 bits (gather); everything else with 32. */
     if (!lay_out(v, view)) {
         if (v->role != TSR_ROLE_INPUT)
