@@ -29,7 +29,7 @@ new_system() { # everything is installed and known
     # shellcheck disable=SC2086
     printf '%s\n' $all >"$scratch/system/known"
     cp "$scratch/system/known" "$scratch/system/listed"
-    rm -rf -- "$tree/build" "$tree/build-check" "$tree/build-check-sanitize"
+    rm -rf -- "$tree"/build*
     fake cmake <<'END'
 echo "cmake $*" >>"$log"
 while [ $# -gt 0 ]; do
@@ -153,6 +153,7 @@ ended 0 "==> building with warnings as errors in $tree/build-check" "layers: $tr
     "==> running all tests: done in " "==> all is well, after "
 logged "ctest --test-dir $tree/build-check --output-on-failure"
 logged "ctest --test-dir $tree/build-check-sanitize --output-on-failure"
+logged "ctest --test-dir $tree/build-check-bare --output-on-failure"
 logged "-DTESSERA_SANITIZE=ON"
 not_logged apt-get
 

@@ -2,7 +2,7 @@
 # Shared by the scripts beside it (sourced): finds the tree, says what is done, installs what is missing.
 #   say, fail TEXT...           a line for the person; the same on stderr, and the end
 #   timed TEXT COMMAND...       says TEXT, runs the command and says how long it took
-#   quietly COMMAND...          runs a command whose output is shown only when it fails
+#   quietly COMMAND...          runs a command; the end of what it says is shown only when it fails
 #   make_build_directory PATH   for a build; says so when it is not the caller's to write
 #   setup_packages PACKAGE...   installs the Debian packages that are not there yet
 #   package_exists PACKAGE      whether the system's package sources know it
@@ -35,7 +35,7 @@ quietly() {
     log=$(mktemp "${TMPDIR:-/tmp}/tessera-log-XXXXXX")
     code=0
     "$@" >"$log" 2>&1 || code=$?
-    [ "$code" = 0 ] || cat "$log" >&2
+    [ "$code" = 0 ] || tail -n 40 "$log" >&2
     rm -f -- "$log"
     return "$code"
 }

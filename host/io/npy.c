@@ -129,7 +129,7 @@ tsr_status tsr_npy_read(const char *path, tsr_npy *array)
 {
     char *data;
     size_t size, start = 0, bytes;
-    cursor text;
+    cursor text = {0};
     *array = (tsr_npy){0};
     tsr_status status = tsr_file_read(path, FILE_LIMIT, &data, &size);
     if (status != TSR_OK) return status;
