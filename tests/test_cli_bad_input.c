@@ -1,6 +1,7 @@
 /* What a person can get wrong, as the program answers it: one sentence on stderr that names the file, the device or the
  * option, the exit code, and no file that was not there before. */
 #include "support/cli.h"
+#include "support/fixture.h"
 #include "support/support.h"
 #include "support/tiny.h"
 
@@ -291,6 +292,30 @@ START_TEST(models_that_are_none)
 }
 END_TEST
 
+#ifdef TSR_WITH_HDF5
+/* The length of a string in the file says that it goes on far beyond its end: some versions of HDF5 believe it. */
+START_TEST(a_file_that_hdf5_crashes_on)
+{
+    static const char *const commands[] = {"evaluate %s --data %s", "summary %s", "explain %s", "bench --model %s",
+                                           "train --model %s --data %s --output %s/m.h5 --history %s/h.csv"};
+    char bytes[65536], arguments[1024];
+    const char *path = test_fixture("keras2_small.h5");
+    FILE *file = fopen(path, "r+b");
+    size_t size = fread(bytes, 1, sizeof bytes, file), heap = 0;
+    while (heap + 32 < size && memcmp(bytes + heap, "GCOL", 4) != 0) heap++;
+    ck_assert_uint_lt(heap + 32, size);
+    fseek(file, (long)heap + 29, SEEK_SET); /* the upper bytes of the first object's size */
+    ck_assert_uint_eq(fwrite("\xff\xff\xff", 1, 3, file), 3);
+    fclose(file);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        snprintf(arguments, sizeof arguments, commands[i], path, tiny_dataset(), output_directory(),
+                 output_directory());
+        check_refused(NULL, arguments, "keras2_small.h5|damaged");
+    }
+}
+END_TEST
+#endif
+
 /* Waits until the child's stderr has `part`. */
 static void wait_for_message(const char *part)
 {
@@ -342,6 +367,9 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, data_sets_that_are_damaged);
     tcase_add_test(tests, data_sets_that_do_not_fit);
     tcase_add_test(tests, models_that_are_none);
+#ifdef TSR_WITH_HDF5
+    tcase_add_test(tests, a_file_that_hdf5_crashes_on);
+#endif
     tcase_add_test(tests, an_interrupt_during_the_set_up);
 }
 

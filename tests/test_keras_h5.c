@@ -409,6 +409,22 @@ START_TEST(checks_shapes_before_taking_memory)
                   "/model_weights/conv2d/sequential/conv2d/kernel: its shape is (3, 3, 1, 3) where "
                   "the model's configuration needs (64, 16777216)");
 
+    /* The shape is right, but nothing was ever written, and 4 GiB of zeros would be read. */
+    file = edit("hollow.h5", &path);
+    set_text(file, "model_config",
+             START INPUT "{\"class_name\": \"Flatten\", \"config\": {}}, "
+                         "{\"class_name\": \"Dense\", \"config\": {\"name\": \"d\", \"units\": 16777216}}" FINISH);
+    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(2, (const hsize_t[]){64, 16777216}, NULL);
+    H5Pset_chunk(properties, 2, (const hsize_t[]){64, 64});
+    H5Ldelete(file, "/model_weights/conv2d/sequential/conv2d/kernel", H5P_DEFAULT);
+    H5Dclose(H5Dcreate2(file, "/model_weights/conv2d/sequential/conv2d/kernel", H5T_IEEE_F32LE, space, H5P_DEFAULT,
+                        properties, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(properties);
+    H5Fclose(file);
+    check_refused(path, TSR_FORMAT, "conv2d/kernel: is larger than what the file holds");
+
     file = edit("few.h5", &path);
     set_text(file, "model_config",
              START INPUT "{\"class_name\": \"Conv2D\", \"config\": {\"filters\": 3, \"kernel_size\": 3}}" FINISH);

@@ -97,6 +97,7 @@ static int run(const command *self, int count, char **arguments)
     int code;
     if (!read_settings(self, count, arguments, &settings, &code)) return code;
     if (settings.sweep) return bench_sweep(self, &settings);
+    if (!command_try_model(self, settings.model)) return FAILED;
     tsr_status status = command_open_model(settings.model, &model, NULL);
     if (!status) status = command_open_device(settings.device, false, &device);
     code = status ? command_fail(self, status) : bench(self, &settings, model, device);

@@ -46,6 +46,7 @@ tsr_status command_open_model(const char *path, tsr_model **model, bool *has_wei
 int command_open_trained(const command *self, const char *path, tsr_model **model)
 {
     bool has_weights;
+    if (!command_try_model(self, path)) return FAILED;
     tsr_status status = tsr_model_open(path, model, &has_weights);
     if (status) return command_fail(self, status);
     if (has_weights) return DONE;

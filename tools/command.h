@@ -30,6 +30,10 @@ int command_fail(const command *self, tsr_status status);
 /* Opens a device and says on stderr which: "Using NAME (PLATFORM, discrete GPU, 64 compute units)". */
 tsr_status command_open_device(const char *wanted, bool profile, tsr_device **device);
 
+/* Whether the program survives reading the file (NULL: there is none to read); complains itself if not. Called before
+ * anything starts threads. */
+bool command_try_model(const command *self, const char *path);
+
 /* A model from a .h5 or .json file, or the reference network for Fashion-MNIST when `path` is NULL. */
 tsr_status command_open_model(const char *path, tsr_model **model, bool *has_weights);
 

@@ -42,7 +42,9 @@ static int run(const command *self, int count, char **arguments)
     };
     if (!command_read(self, options, sizeof options / sizeof options[0], 0, 1, count, arguments, &operands, &code))
         return code;
-    tsr_status status = command_open_model(operands.count ? operands.at[0] : NULL, &model, NULL);
+    const char *path = operands.count ? operands.at[0] : NULL;
+    if (!command_try_model(self, path)) return FAILED;
+    tsr_status status = command_open_model(path, &model, NULL);
     if (!status) status = command_open_device(wanted, false, &device);
     if (!status)
         status = tsr_model_explain(model, device,

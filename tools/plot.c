@@ -27,7 +27,9 @@ static int run(const command *self, int count, char **arguments)
          .help = "dots per inch of a .png"},
     };
     if (!command_read(self, options, 3, 0, 1, count, arguments, &operands, &code)) return code;
-    tsr_status status = command_open_model(operands.count ? operands.at[0] : NULL, &model, NULL);
+    const char *path = operands.count ? operands.at[0] : NULL;
+    if (!command_try_model(self, path)) return FAILED;
+    tsr_status status = command_open_model(path, &model, NULL);
     if (!status) status = tsr_model_plot(model, output, show_shapes, (int32_t)dpi);
     if (!status) fprintf(stderr, "Wrote %s\n", output);
     tsr_model_free(model);

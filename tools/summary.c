@@ -11,7 +11,9 @@ static int run(const command *self, int count, char **arguments)
     char *text = NULL;
     int code = DONE;
     if (!command_read(self, NULL, 0, 0, 1, count, arguments, &operands, &code)) return code;
-    tsr_status status = command_open_model(operands.count ? operands.at[0] : NULL, &model, NULL);
+    const char *path = operands.count ? operands.at[0] : NULL;
+    if (!command_try_model(self, path)) return FAILED;
+    tsr_status status = command_open_model(path, &model, NULL);
     if (!status) status = tsr_model_summary(model, &text);
     code = status ? command_fail(self, status) : DONE;
     if (text) fputs(text, stdout);

@@ -325,6 +325,7 @@ static int run_session(train_session *session)
     const train_settings *settings = &session->settings;
     const command *self = session->self;
     if (!can_write(self, settings->output) || !can_write(self, settings->history)) return FAILED;
+    if (!command_try_model(self, settings->model)) return FAILED;
     catch_interrupts();
     int code = samples_read(self, settings->data, (uint32_t)settings->split_seed, &session->samples);
     if (code) return code;

@@ -16,6 +16,8 @@
 #define STRING_LIMIT 1000000
 /* Elements of one data set: 4 GiB of floats. */
 #define ELEMENT_LIMIT (1ULL << 30)
+/* Deflate never packs more than 1032 bytes into one. */
+#define DEFLATE_RATIO 1032
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -270,11 +272,27 @@ static tsr_status check_storage(hid_t properties, const char *where, int rank, c
     return TSR_OK;
 }
 
+/* A shape that promises more than the file can hold costs no memory: what was never written would read as zeros. */
+static tsr_status check_bytes(hid_t set, hid_t properties, size_t element, const char *where)
+{
+    hsize_t size = 0;
+    hid_t file = H5Iget_file_id(set), space = H5Dget_space(set);
+    hssize_t count = H5Sget_simple_extent_npoints(space);
+    bool known = H5Fget_filesize(file, &size) >= 0 && count >= 0;
+    H5Sclose(space);
+    H5Fclose(file);
+    if (!known) return tsr_fail(TSR_FORMAT, "%s: is damaged", where);
+    hsize_t most = H5Pget_nfilters(properties) > 0 ? size * DEFLATE_RATIO : size;
+    if ((hsize_t)count * element <= most) return TSR_OK;
+    return tsr_fail(TSR_FORMAT, "%s: is larger than what the file holds", where);
+}
+
 tsr_status tsr_h5_check_floats(hid_t set, const char *where, int rank, const int32_t *extent)
 {
     if (H5Iget_type(set) != H5I_DATASET) return tsr_fail(TSR_FORMAT, "%s: is not a data set", where);
     hid_t type = H5Dget_type(set);
-    bool floats = H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) <= 8;
+    size_t element = H5Tget_size(type);
+    bool floats = H5Tget_class(type) == H5T_FLOAT && element <= 8;
     H5Tclose(type);
     if (!floats) return tsr_fail(TSR_FORMAT, "%s: its elements are not floats", where);
     tsr_status status = check_shape(set, where, rank, extent);
@@ -282,6 +300,7 @@ tsr_status tsr_h5_check_floats(hid_t set, const char *where, int rank, const int
     hid_t properties = H5Dget_create_plist(set);
     status =
         properties < 0 ? tsr_fail(TSR_FORMAT, "%s: is damaged", where) : check_storage(properties, where, rank, extent);
+    if (status == TSR_OK) status = check_bytes(set, properties, element, where);
     H5Pclose(properties);
     return status;
 }

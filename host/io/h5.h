@@ -1,6 +1,6 @@
 /* HDF5 files from strangers: objects are reached by hard links alone, and everything is measured before it is read.
- * What becomes of metadata that was damaged on purpose is up to the HDF5 library: 1.10 trusts the sizes in the heap of
- * variable-length strings. */
+ * Damaged metadata is the HDF5 library's to find: 1.10 trusts the sizes in the heap of variable-length strings and can
+ * crash, so the program reads a file in a process of its own first. */
 #ifndef TSR_IO_H5_H
 #define TSR_IO_H5_H
 
@@ -44,8 +44,8 @@ tsr_status tsr_h5_read_strings(hid_t object, const char *where, const char *name
 /* Whether the attribute is there. */
 bool tsr_h5_has_attribute(hid_t object, const char *name);
 
-/* Checks that `set` is a data set of floats of this shape, stored in the file itself, packed by nothing but gzip and
- * shuffle. */
+/* Checks that `set` is a data set of floats of this shape, stored in the file itself and no larger than that can hold,
+ * packed by nothing but gzip and shuffle. */
 tsr_status tsr_h5_check_floats(hid_t set, const char *where, int rank, const int32_t *extent);
 
 /* Reads a set that was checked. */
