@@ -22,8 +22,8 @@
  *   dw       [inputs][CLASSES]   UPDATE
  *   db       [CLASSES]           UPDATE
  *   losses, hits  [lanes]
- *   factor   [rows][inputs]      DROPOUT: what the mask multiplies by; and room for the rest of 4 vectors
  *   from     [rows][inputs]      FROM_HIDDEN: what the activation's gradient reads
+ *   factor   [rows][inputs]      DROPOUT: what the mask multiplies by; and room for the rest of 4 vectors
  *
  * If the stop mark counts[2] is set, be it by this batch, no parameter is updated.
  *

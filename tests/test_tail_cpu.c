@@ -75,7 +75,7 @@ static shared add_shared(test_case *t, const tail_case *c)
                 .learning_rate = test_input(t, "learning rate", TSR_F32, 1, &one)};
     test_set(t, s.clock, (double[]){7, 2, 2 + c->rows, 0});
     test_set(t, s.counts, (double[]){100, 320, c->stopped, c->stopped ? 6 : 0});
-    test_set(t, s.loss_sum, (double[]){12.5, 0});
+    test_set(t, s.loss_sum, (double[]){12.5, 0.25});
     test_set(t, s.learning_rate, (double[]){0.0625});
     return s;
 }
@@ -224,24 +224,43 @@ static void add_weights(test_case *t, const tail_case *c, const forward *f, int 
     if (c->bias) add_update(t, c, f->dense.inputs[2], db, s);
 }
 
-static void build(test_case *t, const tail_case *c)
+/* Returns counts'. */
+static int build(test_case *t, const tail_case *c)
 {
     shared s = add_shared(t, c);
     int labels = add_labels(t, c, s);
     forward f = add_forward(t, c, s);
     int logits = f.dense.outputs[0];
     tsr_primitive loss = add_loss(t, c, logits, labels, &s);
-    if (c->end == EVALUATE) return;
+    if (c->end == EVALUATE) return s.counts_after;
     int dlogits = like(t, "dlogits", logits);
     add(t, TSR_KIND_SOFTMAX_CROSS_ENTROPY_GRAD, &loss, 2, (int[]){logits, labels}, 1, &dlogits);
     if (c->data) add_data(t, c, &f, dlogits, s);
     if (c->end != FROZEN) add_weights(t, c, &f, dlogits, s);
+    return s.counts_after;
+}
+
+/* Asks for everything that nobody reads, and for one value more, unless that is TSR_NONE. */
+static void want(test_case *t, int value)
+{
+    for (int v = 0; v < (int)t->graph.value_count; v++) {
+        bool unread = tsr_graph_maker(&t->graph, v) != TSR_NONE && tsr_graph_reader(&t->graph, v, 0) == TSR_NONE;
+        if (unread || v == value) test_want(t, v);
+    }
+}
+
+/* The first value of this name. */
+static int named(const test_case *t, const char *name)
+{
+    for (int v = 0; v < (int)t->graph.value_count; v++)
+        if (strcmp(t->graph.values[v].name, name) == 0) return v;
+    ck_abort_msg("there is no value %s", name);
 }
 
 static void run(const tail_case *c)
 {
     test_case t = {.fill = TEST_INTEGERS, .seed = c->seed};
-    build(&t, c);
+    want(&t, build(&t, c));
     int fused = (int)t.graph.primitive_count - (c->below > 0);
     test_run_case(&t, &(test_options){.only = c->end == EVALUATE ? "tail_evaluation_cpu" : "tail_cpu",
                                       .fused = fused,
@@ -319,9 +338,8 @@ START_TEST(labels_outside_the_classes)
     for (int i = 0; i < 2; i++) {
         tail_case c = {.rows = 3, .inputs = 16, .classes = 4, .bias = true, .data = true, .end = ADAM};
         test_case t = {.fill = TEST_INTEGERS};
-        build(&t, &c);
-        for (int v = 0; v < (int)t.graph.value_count; v++)
-            if (strcmp(t.graph.values[v].name, "labels") == 0) test_set(&t, v, (double[]){1, i ? 4 : -1, 2});
+        want(&t, build(&t, &c));
+        test_set(&t, named(&t, "labels"), (double[]){1, i ? 4 : -1, 2});
         test_run_case(&t, &(test_options){.only = "tail_cpu"});
     }
 }
@@ -338,25 +356,12 @@ static const tail_case reference = {.rows = 32,
                                     .function = TSR_RELU,
                                     .end = ADAM};
 
-/* Asks for everything that nobody reads, and for the value of this name. */
-static int want(test_case *t, const char *name)
-{
-    int found = TSR_NONE;
-    for (int v = 0; v < (int)t->graph.value_count; v++) {
-        bool named = name && strcmp(t->graph.values[v].name, name) == 0;
-        if (tsr_graph_maker(&t->graph, v) == TSR_NONE) continue;
-        if (named || tsr_graph_reader(&t->graph, v, 0) == TSR_NONE) test_want(t, v);
-        if (named) found = v;
-    }
-    return found;
-}
-
 /* Whether a plan that also wants the value of this name uses the tail; the number of its steps is put into *steps. */
 static bool is_used(const tail_case *c, const tsr_plan_options *options, const char *name, int *steps)
 {
     test_case t = {.fill = TEST_INTEGERS};
     build(&t, c);
-    want(&t, name);
+    want(&t, name ? named(&t, name) : TSR_NONE);
     tsr_plan *plan;
     check_ok(tsr_plan_create(test_device(), &t.graph, t.wanted, t.wanted_count, options, NULL, &plan));
     bool used = false;
@@ -400,7 +405,7 @@ START_TEST(updates_by_an_older_mark_are_none_of_its_own)
     for (int poisoned = 0; poisoned < 2; poisoned++) {
         test_case t = {.fill = TEST_INTEGERS};
         if (poisoned) c.poison = (double)NAN;
-        build(&t, &c);
+        want(&t, build(&t, &c));
         test_run_case(&t, &(test_options){0});
     }
 }
@@ -413,10 +418,8 @@ START_TEST(adds_the_partial_sums_of_the_layer_below)
     for (int wanted = 0; wanted < 2; wanted++) {
         test_case t = {.fill = TEST_INTEGERS};
         build(&t, &reference);
-        want(&t, wanted ? "dense" : NULL);
-        int below = TSR_NONE;
-        for (int v = (int)t.graph.value_count - 1; v >= 0; v--)
-            if (strcmp(t.graph.values[v].name, "dense") == 0) below = v;
+        int below = named(&t, "dense");
+        want(&t, wanted ? below : TSR_NONE);
         tsr_plan *plan;
         check_ok(tsr_plan_create(test_device(), &t.graph, t.wanted, t.wanted_count, NULL, NULL, &plan));
         ck_assert_int_eq(tsr_plan_view(plan, below)->partials, wanted ? 1 : 3);
