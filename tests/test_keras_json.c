@@ -222,8 +222,8 @@ START_TEST(reads_and_writes_initializers)
         "{\"class_name\": \"HeNormal\", \"config\": {\"seed\": null}}",
         "{\"class_name\": \"LecunUniform\", \"config\": {\"seed\": null}}",
         "{\"class_name\": \"LecunNormal\", \"config\": {\"seed\": null}}",
-        "{\"class_name\": \"VarianceScaling\", \"config\": {\"scale\": 1.5, \"mode\": \"fan_avg\", \"distribution\": "
-        "\"untruncated_normal\", \"seed\": null}}",
+        ("{\"class_name\": \"VarianceScaling\", \"config\": {\"scale\": 1.5, \"mode\": \"fan_avg\", \"distribution\": "
+         "\"untruncated_normal\", \"seed\": null}}"),
         "{\"class_name\": \"RandomUniform\", \"config\": {\"minval\": -0.1, \"maxval\": 0.3, \"seed\": null}}",
         "{\"class_name\": \"RandomNormal\", \"config\": {\"mean\": 0.5, \"stddev\": 0.1, \"seed\": null}}",
         "{\"class_name\": \"TruncatedNormal\", \"config\": {\"mean\": -0.5, \"stddev\": 2.0, \"seed\": null}}",
