@@ -132,6 +132,8 @@ START_TEST(refuses_other_options)
     check_refused(MODEL(LAYER("Conv2D", "\"filters\": 3, \"kernel_size\": 3, \"padding\": \"causal\"")),
                   TSR_UNSUPPORTED, "padding = \"causal\"");
     check_refused(MODEL(LAYER("Conv2D", "\"filters\": 0, \"kernel_size\": 3")), TSR_UNSUPPORTED, "filters = 0");
+    check_refused(MODEL(LAYER("Conv2D", "\"filters\": 3, \"kernel_size\": 2147483647, \"padding\": \"same\"")),
+                  TSR_UNSUPPORTED, "its kernel has more than 2147483647 elements");
     check_refused(MODEL(LAYER("Conv2D", "\"filters\": 3.5, \"kernel_size\": 3")), TSR_UNSUPPORTED, "filters = 3.5");
     check_refused(MODEL(LAYER("Conv2D", "\"filters\": 1e30, \"kernel_size\": 3")), TSR_UNSUPPORTED, "filters = 1e30");
     check_refused(MODEL(LAYER("Conv2D", "\"filters\": 3, \"kernel_size\": [3, 3, 3]")), TSR_UNSUPPORTED,

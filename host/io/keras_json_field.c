@@ -151,8 +151,11 @@ static tsr_status read_float(const tsr_field *field, const char *layer, const js
     char wanted[128];
     *number = (float)json_number_value(value);
     if (json_is_number(value) && *number >= field->minimum && *number < field->limit) return TSR_OK;
-    snprintf(wanted, sizeof wanted, "it must be at least %g and less than %g", (double)field->minimum,
-             (double)field->limit);
+    if (isinf(field->limit))
+        snprintf(wanted, sizeof wanted, isinf(field->minimum) ? "it must be a number" : "it must be a number above 0");
+    else
+        snprintf(wanted, sizeof wanted, "it must be at least %g and less than %g", (double)field->minimum,
+                 (double)field->limit);
     return refuse(field, layer, value, wanted);
 }
 

@@ -89,7 +89,7 @@ typedef struct source {
 /* VarianceScaling(scale, mode, distribution): Keras's formula, on which six named initializers stand. */
 static source scaled(const tsr_parameter *parameter, double scale, tsr_fan_mode mode, tsr_distribution distribution)
 {
-    double in = (double)parameter->fan_in, out = (double)parameter->fan_out;
+    double in = parameter->fan_in, out = parameter->fan_out;
     double fan = mode == TSR_FAN_IN ? in : mode == TSR_FAN_OUT ? out : (in + out) / 2;
     if (fan < 1) fan = 1;
     switch (distribution) {

@@ -51,7 +51,7 @@ typedef struct tsr_parameter {
     int rank;
     int32_t extent[4];
     tsr_initializer initializer;
-    int64_t fan_in, fan_out;
+    double fan_in, fan_out; /* whole numbers, perhaps beyond any integer before the size is checked */
 } tsr_parameter;
 
 size_t tsr_parameter_count(const tsr_parameter *parameter);

@@ -45,7 +45,7 @@ static void parameters(tsr_layer *layer)
 {
     const tsr_conv2d_config *config = layer->config;
     tsr_conv2d_descriptor c = descriptor(layer, 1);
-    int64_t taps = (int64_t)c.kernel_height * c.kernel_width;
+    double taps = (double)c.kernel_height * c.kernel_width;
     layer->parameters[0] = (tsr_parameter){.name = "kernel",
                                            .rank = 4,
                                            .extent = {c.kernel_height, c.kernel_width, c.channels, c.filters},
