@@ -190,6 +190,15 @@ START_TEST(summaries)
     cli_contains(cli_process.out, "Total params: 300 ");
     cli_run(0, "summary");
     cli_contains(cli_process.out, "Total params: 333526 (1.27 MB)");
+    static const struct {
+        const char *name, *parameters;
+    } networks[] = {{"reference", "333526 "}, {"vgg", "2196810 "}, {"strided", "483370 "}};
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        char total[64];
+        cli_run(0, "summary %s/data/networks/%s.json", TEST_SOURCE_DIR, networks[i].name);
+        snprintf(total, sizeof expected, "Total params: %s", networks[i].parameters);
+        cli_contains(cli_process.out, total);
+    }
     cli_run(1, "summary %s", test_path("nowhere.h5"));
     cli_contains(cli_process.err, "nowhere.h5");
 }
