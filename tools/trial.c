@@ -5,16 +5,23 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Seconds of computing that reading a file may take. */
-enum { LONGEST = 120 };
+/* Seconds of computing that reading the file may take: far more than a sound one needs. */
+static rlim_t longest(const char *path)
+{
+    enum { LEAST = 3, BYTES_A_SECOND = 8 << 20 };
+    struct stat file;
+    return LEAST + (stat(path, &file) == 0 ? (rlim_t)(file.st_size / BYTES_A_SECOND) : 0);
+}
 
 /* What the child does: its exit code says nothing, since the file is read again for the sentence. */
 static void read_model(const char *path)
 {
-    const struct rlimit no_core = {0, 0}, time = {LONGEST, LONGEST};
+    const rlim_t seconds = longest(path);
+    const struct rlimit no_core = {0, 0}, time = {seconds, seconds};
     tsr_model *model;
     signal(SIGINT, SIG_DFL);
     setrlimit(RLIMIT_CORE, &no_core);
