@@ -196,7 +196,7 @@ START_TEST(summaries)
     for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
         char total[64];
         cli_run(0, "summary %s/data/networks/%s.json", TEST_SOURCE_DIR, networks[i].name);
-        snprintf(total, sizeof expected, "Total params: %s", networks[i].parameters);
+        snprintf(total, sizeof total, "Total params: %s", networks[i].parameters);
         cli_contains(cli_process.out, total);
     }
     cli_run(1, "summary %s", test_path("nowhere.h5"));

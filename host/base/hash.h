@@ -1,4 +1,5 @@
-/* A 128-bit hash that names cache entries. Entries hold their whole key, so a collision costs a rebuild, nothing more. */
+/* A 128-bit hash that names cache entries. Entries hold their whole key, so a collision costs a rebuild, nothing more.
+ */
 #ifndef TSR_BASE_HASH_H
 #define TSR_BASE_HASH_H
 

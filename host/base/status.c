@@ -10,7 +10,8 @@ const char *tsr_status_name(tsr_status status)
 {
     switch (status) {
 #define TSR_STATUS_CASE(name, meaning)                                                                                 \
-    case TSR_##name: return #name;
+    case TSR_##name:                                                                                                   \
+        return #name;
         TSR_STATUS_LIST(TSR_STATUS_CASE)
 #undef TSR_STATUS_CASE
     }

@@ -9,9 +9,12 @@ size_t tsr_dtype_size(tsr_dtype dtype)
 {
     switch (dtype) {
     case TSR_F32:
-    case TSR_I32: return 4;
-    case TSR_U16: return 2;
-    case TSR_U8: return 1;
+    case TSR_I32:
+        return 4;
+    case TSR_U16:
+        return 2;
+    case TSR_U8:
+        return 1;
     }
     return 0;
 }

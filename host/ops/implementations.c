@@ -10,25 +10,25 @@
 #endif
 
 #define TSR_IMPLEMENTATION_LIST(X)                                                                                     \
-    X(tail_cpu)                              /* activation?, dropout?, dense, loss and back to activation_grad? */     \
-    X(tail_evaluation_cpu)                   /* activation?, dense, softmax_cross_entropy, accumulate */               \
-    X(dense_grad_update_cpu)                 /* dense_grad_weights, dense_grad_data?, activation_grad?, update */     \
-    X(conv2d_winograd_activation_cpu)        /* activation, pool2d?, conv2d */                                         \
-    X(conv2d_winograd_pool_cpu)              /* pool2d, conv2d */                                                      \
-    X(conv2d_activation_cpu)                 /* activation, pool2d?, conv2d, gather? */                                \
-    X(conv2d_pool_cpu)                       /* pool2d, conv2d, gather? */                                             \
-    X(conv2d_winograd_cpu)                   /* conv2d */                                                              \
-    X(conv2d_gather_cpu)                     /* conv2d, gather */                                                      \
+    X(tail_cpu)                       /* activation?, dropout?, dense, loss and back to activation_grad? */            \
+    X(tail_evaluation_cpu)            /* activation?, dense, softmax_cross_entropy, accumulate */                      \
+    X(dense_grad_update_cpu)          /* dense_grad_weights, dense_grad_data?, activation_grad?, update */             \
+    X(conv2d_winograd_activation_cpu) /* activation, pool2d?, conv2d */                                                \
+    X(conv2d_winograd_pool_cpu)       /* pool2d, conv2d */                                                             \
+    X(conv2d_activation_cpu)          /* activation, pool2d?, conv2d, gather? */                                       \
+    X(conv2d_pool_cpu)                /* pool2d, conv2d, gather? */                                                    \
+    X(conv2d_winograd_cpu)            /* conv2d */                                                                     \
+    X(conv2d_gather_cpu)              /* conv2d, gather */                                                             \
     X(conv2d_cpu)                                                                                                      \
-    X(conv2d_activation_tiled)               /* activation, pool2d?, conv2d */                                         \
-    X(conv2d_pool_tiled)                     /* pool2d, conv2d */                                                      \
-    X(conv2d_tiled)                          /* conv2d */                                                              \
-    X(conv2d_grad_data_cpu)                  /* conv2d_grad_data, pool2d_grad?, activation_grad? */                    \
-    X(conv2d_grad_weights_thin_cpu)          /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */        \
-    X(conv2d_grad_weights_cpu)               /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */        \
-    X(conv2d_grad_data_pool)                 /* portable: conv2d_grad_data, pool2d_grad, activation_grad? */           \
-    X(conv2d_grad_weights_pool)              /* portable: conv2d_grad_weights, pool2d_grad, activation_grad? */        \
-    X(dense_activation_cpu)                  /* activation, dense */                                                   \
+    X(conv2d_activation_tiled)      /* activation, pool2d?, conv2d */                                                  \
+    X(conv2d_pool_tiled)            /* pool2d, conv2d */                                                               \
+    X(conv2d_tiled)                 /* conv2d */                                                                       \
+    X(conv2d_grad_data_cpu)         /* conv2d_grad_data, pool2d_grad?, activation_grad? */                             \
+    X(conv2d_grad_weights_thin_cpu) /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */                 \
+    X(conv2d_grad_weights_cpu)      /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */                 \
+    X(conv2d_grad_data_pool)        /* portable: conv2d_grad_data, pool2d_grad, activation_grad? */                    \
+    X(conv2d_grad_weights_pool)     /* portable: conv2d_grad_weights, pool2d_grad, activation_grad? */                 \
+    X(dense_activation_cpu)         /* activation, dense */                                                            \
     X(dense_cpu)                                                                                                       \
     X(dense_grad_data_cpu)                                                                                             \
     X(dense_grad_weights_cpu)                                                                                          \
@@ -50,7 +50,7 @@
     X(softmax_cross_entropy)                                                                                           \
     X(softmax_cross_entropy_grad)                                                                                      \
     X(accumulate)                                                                                                      \
-    X(update)                                /* every update that nobody else claimed: one launch */                   \
+    X(update) /* every update that nobody else claimed: one launch */                                                  \
     X(sum_partials)
 
 #define TSR_IMPLEMENTATION_EXTERN(name) extern const tsr_implementation tsr_implementation_##name;

@@ -42,7 +42,8 @@ double tsr_primitive_flops(const tsr_graph *graph, const tsr_primitive *primitiv
     case TSR_KIND_POOL2D:
         return (double)tsr_value_count(&graph->values[primitive->outputs[0]]) * primitive->as.pool2d.pool_height *
                primitive->as.pool2d.pool_width;
-    default: return (double)tsr_value_count(&graph->values[primitive->outputs[0]]);
+    default:
+        return (double)tsr_value_count(&graph->values[primitive->outputs[0]]);
     }
 }
 

@@ -5,8 +5,8 @@
 
 #include "ops/graph.h"
 
-/* The plain-C twin, the definition of the primitive: operands are dense, in the primitive's order, every type as double.
- * An operand that replaces another (clock', w') is an array of its own. */
+/* The plain-C twin, the definition of the primitive: operands are dense, in the primitive's order, every type as
+ * double. An operand that replaces another (clock', w') is an array of its own. */
 typedef void (*tsr_reference)(const tsr_primitive *primitive, const double *const *inputs, double *const *outputs);
 
 /* Adds to the graph the primitives that compute the gradient of the inputs of `primitive`. output_gradients[i] is the

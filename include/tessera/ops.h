@@ -34,9 +34,9 @@ typedef struct tsr_conv2d_descriptor {
 
 typedef enum tsr_pool_mode { TSR_POOL_MAX, TSR_POOL_AVERAGE } tsr_pool_mode;
 
-/* The maximum (ties: the first in row-major order; a NaN wins, the first of them) or the mean of the window's cells that
- * lie inside the image. Max pooling also yields the winner: the row-major position in the unclipped window, as a byte,
- * or as two bytes when the window has more than 255 cells; it may have TSR_POOL_CELLS. */
+/* The maximum (ties: the first in row-major order; a NaN wins, the first of them) or the mean of the window's cells
+ * that lie inside the image. Max pooling also yields the winner: the row-major position in the unclipped window, as a
+ * byte, or as two bytes when the window has more than 255 cells; it may have TSR_POOL_CELLS. */
 #define TSR_POOL_CELLS 65536
 typedef struct tsr_pool2d_descriptor {
     tsr_pool_mode mode;
@@ -92,8 +92,9 @@ typedef enum tsr_gemm { TSR_GEMM_AUTO, TSR_GEMM_CLBLAST, TSR_GEMM_NATIVE } tsr_g
 /* One operation with its kernels, ready to be enqueued any number of times.
  *
  * Created on a device (which may wrap the caller's queue: tsr_device_from_queue) it builds its kernels once. Each
- * enqueue names the buffers to use and returns without waiting; the operation retains them until others take their place
- * or it is freed. An operation is used by one thread and one enqueue at a time, and freed with tsr_operation_free. Buffers too small for their tensors give TSR_INVALID_ARGUMENT. */
+ * enqueue names the buffers to use and returns without waiting; the operation retains them until others take their
+ * place or it is freed. An operation is used by one thread and one enqueue at a time, and freed with
+ * tsr_operation_free. Buffers too small for their tensors give TSR_INVALID_ARGUMENT. */
 typedef struct tsr_operation tsr_operation;
 
 /* Operands: x, w, [b], y; and when `pool` is maximal: winner after y. activation and pool may be NULL; with them the
