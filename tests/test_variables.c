@@ -3,6 +3,7 @@
 #include "support/tester.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const size_t counts[] = {2 * 2 * 3 * 5, 5, 7};
 
@@ -85,6 +86,29 @@ START_TEST(forms_are_shared_and_follow_the_weights)
 }
 END_TEST
 
+/* A form whose kernel cannot be had is not there afterwards, half made. */
+START_TEST(a_form_that_fails_is_made_again)
+{
+    tsr_device *device;
+    tsr_variables *variables;
+    size_t count = 60;
+    tsr_conv2d_descriptor conv = {1, 4, 4, 3, 5, 2, 2, 1, 1, TSR_PADDING_SAME, true};
+    cl_mem form;
+    check_ok(tsr_device_open(NULL, false, &device)); /* one that has built nothing yet */
+    check_ok(tsr_variables_create(device, &count, 1, 0, &variables));
+    tsr_target target = {.device = device, .fuse = true, .vector_width = 4};
+    setenv("TESSERA_KERNEL_PATH", "/nonexistent", 1);
+    check_fails(tsr_variables_form(variables, &target, 0, TSR_FORM_TRANSPOSED, &conv, &form), TSR_NOT_FOUND, "form.cl");
+    unsetenv("TESSERA_KERNEL_PATH");
+    check_ok(tsr_variables_refresh(variables));
+    check_ok(tsr_variables_form(variables, &target, 0, TSR_FORM_TRANSPOSED, &conv, &form));
+    check_ok(tsr_variables_refresh(variables));
+    ck_assert_int_eq(tsr_variables_form_count(variables), 1);
+    tsr_variables_free(variables);
+    tsr_device_close(device);
+}
+END_TEST
+
 START_TEST(winograd_transforms_the_filters)
 {
     /* U = G w G^T, in double. */
@@ -119,6 +143,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, each_slot_and_moment_holds_its_own);
     tcase_add_test(tests, a_copy_brings_the_weights_back);
     tcase_add_test(tests, forms_are_shared_and_follow_the_weights);
+    tcase_add_test(tests, a_form_that_fails_is_made_again);
     tcase_add_test(tests, winograd_transforms_the_filters);
 }
 

@@ -71,13 +71,16 @@ done:
     return status;
 }
 
+static void free_form(tsr_form_entry *entry)
+{
+    if (entry->launch.kernel) clReleaseKernel(entry->launch.kernel);
+    if (entry->buffer) clReleaseMemObject(entry->buffer);
+}
+
 void tsr_variables_free(tsr_variables *variables)
 {
     if (!variables) return;
-    for (size_t i = 0; i < variables->form_count; i++) {
-        if (variables->forms[i].launch.kernel) clReleaseKernel(variables->forms[i].launch.kernel);
-        if (variables->forms[i].buffer) clReleaseMemObject(variables->forms[i].buffer);
-    }
+    for (size_t i = 0; i < variables->form_count; i++) free_form(&variables->forms[i]);
     for (int f = 0; f < 3; f++) {
         for (int i = 0; variables->parts[f] && i < variables->slots; i++)
             if (variables->parts[f][i]) clReleaseMemObject(variables->parts[f][i]);
@@ -174,14 +177,18 @@ tsr_status tsr_variables_form(tsr_variables *variables, const tsr_target *target
     if (!tsr_grow((void **)&variables->forms, &variables->form_capacity, variables->form_count + 1,
                   sizeof *variables->forms))
         return tsr_fail_memory("a form of the weights", sizeof *variables->forms);
-    tsr_form_entry *entry = &variables->forms[variables->form_count++];
-    *entry = (tsr_form_entry){.slot = slot, .form = form};
+    tsr_form_entry entry = {.slot = slot, .form = form};
     tsr_status status = tsr_buffer_create(variables->device, CL_MEM_READ_WRITE, tsr_form_bytes(form, conv2d),
-                                          "a form of the weights", &entry->buffer);
+                                          "a form of the weights", &entry.buffer);
     if (!status)
-        status = tsr_form_prepare(target, form, conv2d, variables->parts[0][slot], entry->buffer, &entry->launch);
-    *buffer = entry->buffer;
-    return status;
+        status = tsr_form_prepare(target, form, conv2d, variables->parts[0][slot], entry.buffer, &entry.launch);
+    if (status) {
+        free_form(&entry);
+        return status;
+    }
+    variables->forms[variables->form_count++] = entry;
+    *buffer = entry.buffer;
+    return TSR_OK;
 }
 
 int tsr_variables_form_count(const tsr_variables *variables)
