@@ -28,6 +28,8 @@
     X(conv2d_grad_weights_cpu)      /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */                 \
     X(conv2d_grad_data_pool)        /* portable: conv2d_grad_data, pool2d_grad, activation_grad? */                    \
     X(conv2d_grad_weights_pool)     /* portable: conv2d_grad_weights, pool2d_grad, activation_grad? */                 \
+    X(pool2d_cpu)                                                                                                      \
+    X(pool2d_grad_cpu)                                                                                                 \
     X(dense_activation_cpu)         /* activation, dense */                                                            \
     X(dense_cpu)                                                                                                       \
     X(dense_grad_data_cpu)                                                                                             \
