@@ -64,7 +64,8 @@ def run(command, environment):
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
-            raise SystemExit(f"{' '.join(map(str, command))}\nfailed:\n{output}{errors.read()}")
+            raise SystemExit(f"{' '.join(map(str, command))}\nfailed "
+                             f"({process.returncode}):\n{output}{errors.read()}")
     return output, usage.ru_maxrss * 1024
 
 

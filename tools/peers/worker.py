@@ -56,13 +56,13 @@ def samples(job):
     return split(*fashion_mnist(job["data"], "train"))
 
 
-def median_of(calls, function):
-    """Median time of several calls, after two to warm up."""
+def median_of(calls, warm, function):
+    """Median time of several calls, after some to warm up."""
     times = []
-    for i in range(calls + 2):
+    for i in range(warm + calls):
         start = time.perf_counter()
         function()
-        if i >= 2:
+        if i >= warm:
             times.append(time.perf_counter() - start)
     return statistics.median(times)
 
@@ -75,11 +75,11 @@ def inference(job, convert, run):
         for i in range(0, len(images), batch):
             run(images[i:i + batch])
 
-    seconds = {batch: median_of(3, lambda batch=batch: all_of(batch)) for batch in BATCHES}
+    seconds = {batch: median_of(1, 1, lambda batch=batch: all_of(batch)) for batch in BATCHES}
     best = min(seconds, key=seconds.get)
     one = images[:1]
-    return {"seconds": seconds[best], "batch_size": best, "by_batch_size": seconds,
-            "one_image_seconds": median_of(300, lambda: run(one))}
+    return {"seconds": median_of(5, 1, lambda: all_of(best)), "batch_size": best, "by_batch_size": seconds,
+            "one_image_seconds": median_of(300, 20, lambda: run(one))}
 
 
 # Keras on TensorFlow
