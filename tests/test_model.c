@@ -221,6 +221,78 @@ START_TEST(explain_names_layers_and_purpose)
 }
 END_TEST
 
+/* Ten images of 6x6 and their labels. */
+static tsr_data make_data(void)
+{
+    static uint8_t images[10 * 36], labels[10];
+    for (int i = 0; i < 360; i++) images[i] = (uint8_t)(i * 37 + i / 36 * 11);
+    for (int i = 0; i < 10; i++) labels[i] = (uint8_t)(i % 3);
+    return (tsr_data){.images = images, .count = 10, .height = 6, .width = 6, .channels = 1, .labels = labels};
+}
+
+/* More primitives than any span holds, and more updates than a step has launches. Self-normalising, so that gradients
+ * reach the first layer. */
+START_TEST(a_deep_model_trains)
+{
+    tsr_model *model;
+    tsr_data data = make_data();
+    tsr_history history = {0};
+    const tsr_initializer lecun = {.kind = TSR_INITIALIZER_LECUN_NORMAL};
+    check_ok(tsr_model_create("deep", &model));
+    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = 6, .width = 6, .channels = 1}));
+    for (int i = 0; i < 20; i++)
+        check_ok(tsr_model_add_conv2d(model, &(tsr_conv2d_config){.filters = 4,
+                                                                  .kernel_size = {3, 3},
+                                                                  .padding = TSR_PADDING_SAME,
+                                                                  .activation = TSR_SELU,
+                                                                  .kernel_initializer = lecun}));
+    check_ok(tsr_model_add_flatten(model, NULL));
+    for (int i = 0; i < 150; i++)
+        check_ok(tsr_model_add_dense(
+            model, &(tsr_dense_config){.units = 8, .activation = TSR_SELU, .kernel_initializer = lecun}));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = 3, .activation = TSR_SOFTMAX}));
+    check_ok(tsr_model_compile(model, test_device(), NULL));
+    float *first = weight(model, 0), *last = weight(model, 340);
+    check_ok(tsr_model_fit(model, &data, &(tsr_fit_options){.epochs = 2, .batch_size = 5}, &history));
+    ck_assert(isfinite(history.epochs[1].training.loss));
+    ck_assert_int_eq(tsr_model_step(model), 4);
+    float *first_now = weight(model, 0), *last_now = weight(model, 340);
+    ck_assert_mem_ne(first, first_now, 9 * 4 * sizeof *first);
+    ck_assert_mem_ne(last, last_now, 8 * 3 * sizeof *last);
+    free(first), free(last), free(first_now), free(last_now);
+    tsr_history_clear(&history);
+    tsr_model_free(model);
+}
+END_TEST
+
+/* Two models, each on a device object of its own, trained in turns, become what each becomes alone. */
+START_TEST(models_do_not_disturb_each_other)
+{
+    tsr_device *device;
+    tsr_data data = make_data();
+    check_ok(tsr_device_open(NULL, false, &device));
+    tsr_model *alone = small(), *here = small(), *there = small();
+    const tsr_compile_options options = {.seed = 3};
+    const tsr_fit_options fit = {.batch_size = 4};
+    check_ok(tsr_model_compile(alone, test_device(), &options));
+    for (int i = 0; i < 2; i++) check_ok(tsr_model_fit(alone, &data, &fit, NULL));
+    check_ok(tsr_model_compile(here, test_device(), &options));
+    check_ok(tsr_model_compile(there, device, &options));
+    for (int i = 0; i < 2; i++) {
+        check_ok(tsr_model_fit(here, &data, &fit, NULL));
+        check_ok(tsr_model_fit(there, &data, &fit, NULL));
+    }
+    for (int number = 0; number < 6; number++) {
+        float *a = weight(alone, number), *b = weight(here, number), *c = weight(there, number);
+        ck_assert_mem_eq(a, b, tsr_model_weight(alone, number).count * sizeof *a);
+        ck_assert_mem_eq(a, c, tsr_model_weight(alone, number).count * sizeof *a);
+        free(a), free(b), free(c);
+    }
+    tsr_model_free(alone), tsr_model_free(here), tsr_model_free(there);
+    tsr_device_close(device);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, the_reference_network_is_as_published);
@@ -230,6 +302,8 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, compile_options_are_completed_and_checked);
     tcase_add_test(tests, the_optimizer_s_state_can_be_set);
     tcase_add_test(tests, explain_names_layers_and_purpose);
+    tcase_add_test(tests, a_deep_model_trains);
+    tcase_add_test(tests, models_do_not_disturb_each_other);
 }
 
 int main(void)
