@@ -3,7 +3,7 @@
  * Index space: groups of `each` rows of y, counted over the whole batch; work-groups of one.
  * Lanes run over channels, which are contiguous in memory, so that a window is a few loads of whole vectors; the last
  * vector of a pixel reaches back over the one before. The loops over a window that lies inside the image have constant
- * bounds and are unrolled. x and y are addressed by strides, winner is dense.
+ * bounds. x and y are addressed by strides, winner is dense.
  *
  * Macros, besides VW of common.cl, at most the channels:
  *   POOL_HEIGHT, POOL_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH   the windows
@@ -12,7 +12,6 @@
  *   STORE_Y    whether y is stored, 0 or 1 */
 #include "conv2d_pool.cl"
 
-#define CELLS (POOL_HEIGHT * POOL_WIDTH)
 
 #ifdef WINNER
 #if VW == 1
@@ -31,13 +30,7 @@ typedef struct part {
 static inline vec pool_window(const __global float *restrict x, int x_row, int x_column, part w, ivec *winner)
 {
     vec pooled = 0.0f;
-#if CELLS <= 16
-#pragma unroll
-#endif
     for (int p = w.p_begin; p < w.p_end; p++)
-#if CELLS <= 16
-#pragma unroll
-#endif
         for (int q = w.q_begin; q < w.q_end; q++)
             pool_cell(&pooled, winner, vec_load(x + (p * x_row + q * x_column)), p * POOL_WIDTH + q,
                       p == w.p_begin && q == w.q_begin);

@@ -27,11 +27,13 @@ static inline int first_window(int place, int size, int stride)
     return max(0, (place - size + stride) / stride);
 }
 
+#if defined(PADDED) && !defined(WINNER)
 /* Cells along an axis of extent n that the window with first cell `first`, perhaps negative, has inside. */
 static inline int cells_inside(int first, int size, int n)
 {
     return min(size, n - first) - max(0, -first);
 }
+#endif
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 pool2d_grad_cpu(__global const float *restrict dy, int dy_origin, int dy_image, int dy_row, int dy_column,
