@@ -167,3 +167,23 @@ tsr_status tsr_directory_make(const char *path)
     free(part);
     return status;
 }
+
+bool tsr_directory_is_private(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+           !(status.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+char *tsr_cache_directory(void)
+{
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    tsr_text path = {0};
+    if (base && base[0] == '/')
+        tsr_text_add(&path, "%s/tessera", base);
+    else if (home && home[0] == '/')
+        tsr_text_add(&path, "%s/.cache/tessera", home);
+    else
+        return NULL;
+    return tsr_text_take(&path);
+}

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Reads a whole file of at most `limit` bytes. *data is the caller's (free()), with a NUL after the last byte. Errors
@@ -22,5 +23,12 @@ tsr_status tsr_file_write(const char *path, const void *data, size_t size);
 
 /* Makes a directory and its parents, readable by the user alone. */
 tsr_status tsr_directory_make(const char *path);
+
+/* Whether it is a directory of the user's own, closed to writers of any other: what lies there may be trusted. */
+bool tsr_directory_is_private(const char *path);
+
+/* The directory of what can be made again: $XDG_CACHE_HOME/tessera or ~/.cache/tessera; it need not be there. NULL when
+ * neither is known or memory is short. The caller's. */
+char *tsr_cache_directory(void);
 
 #endif

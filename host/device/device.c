@@ -4,6 +4,7 @@
 #include "device/program.h"
 #include "device/profile.h"
 #include "device/query.h"
+#include "device/tuning.h"
 
 /* A device with its context and queue still to be filled in. */
 static tsr_device *new_device(void)
@@ -89,6 +90,8 @@ void tsr_device_close(tsr_device *device)
     if (device->queue) clFinish(device->queue);
     tsr_profile_free(device->profile);
     tsr_programs_free(device);
+    if (device->tuning) tsr_tuning_clear(device->tuning);
+    free(device->tuning);
     if (device->queue) clReleaseCommandQueue(device->queue);
     if (device->context) clReleaseContext(device->context);
     pthread_mutex_destroy(&device->program_lock);

@@ -9,6 +9,7 @@
 
 typedef struct tsr_program_entry tsr_program_entry; /* program.c */
 typedef struct tsr_profile tsr_profile;             /* profile.c */
+typedef struct tsr_tuning tsr_tuning;               /* tuning.h */
 
 struct tsr_device {
     tsr_device_info info;
@@ -20,6 +21,7 @@ struct tsr_device {
     tsr_profile *profile; /* NULL: not measured */
     pthread_mutex_t program_lock;
     tsr_program_entry *programs; /* built ones, a list; guarded by program_lock */
+    tsr_tuning *tuning;          /* the stored one, once somebody has asked: tsr_device_tuning */
 };
 
 /* Turns an OpenCL error into a status with a sentence: "WHAT failed on DEVICE: CL_OUT_OF_RESOURCES (-5)" and what to do

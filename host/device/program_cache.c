@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A cache file: magic, size of the key, size of the binary, then the key, the binary, and the hash of all before. */
@@ -23,20 +22,6 @@ bool tsr_program_cache_enabled(const tsr_device *device)
     const char *forced = getenv("TESSERA_PROGRAM_CACHE");
     if (forced && *forced) return strcmp(forced, "0") != 0;
     return strcmp(device->info.platform, "Portable Computing Language") != 0;
-}
-
-/* $XDG_CACHE_HOME/tessera or ~/.cache/tessera; NULL when neither is known. The caller's. */
-static char *cache_directory(void)
-{
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    tsr_text path = {0};
-    if (base && base[0] == '/')
-        tsr_text_add(&path, "%s/tessera", base);
-    else if (home && home[0] == '/')
-        tsr_text_add(&path, "%s/.cache/tessera", home);
-    else
-        return NULL;
-    return tsr_text_take(&path);
 }
 
 /* The entry's file in `directory`; the caller's. */
@@ -86,21 +71,13 @@ static bool build_binary(tsr_device *device, const unsigned char *binary, size_t
     return false;
 }
 
-/* Whether a directory is the user's own and closed to writers of any other: binaries from it are run. */
-static bool is_private(const char *directory)
-{
-    struct stat status;
-    return lstat(directory, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
-           !(status.st_mode & (S_IWGRP | S_IWOTH));
-}
-
 bool tsr_program_cache_load(tsr_device *device, const char *key, const char *options, cl_program *program)
 {
-    char *data = NULL, *directory = cache_directory(), *path = NULL;
+    char *data = NULL, *directory = tsr_cache_directory(), *path = NULL;
     const unsigned char *binary;
     size_t size, length;
     bool loaded = false;
-    if (directory && is_private(directory) && (path = entry_path(directory, key)) && access(path, R_OK) == 0 &&
+    if (directory && tsr_directory_is_private(directory) && (path = entry_path(directory, key)) && access(path, R_OK) == 0 &&
         tsr_file_read(path, MAX_ENTRY, &data, &size) == TSR_OK && find_binary(data, size, key, &binary, &length))
         loaded = build_binary(device, binary, length, options, program);
     free(data);
@@ -124,10 +101,10 @@ void tsr_program_cache_store(tsr_device *device, const char *key, cl_program pro
     cl_uint devices = 0;
     size_t length = 0;
     tsr_text entry = {0};
-    char *directory = cache_directory(), *path = NULL;
+    char *directory = tsr_cache_directory(), *path = NULL;
     entry_header header = {.magic = MAGIC, .key_size = strlen(key)};
     (void)device;
-    if (!directory || tsr_directory_make(directory) != TSR_OK || !is_private(directory)) goto done;
+    if (!directory || tsr_directory_make(directory) != TSR_OK || !tsr_directory_is_private(directory)) goto done;
     if (!(path = entry_path(directory, key))) goto done;
     /* A context of the caller's may have several devices, and then as many binaries. */
     if (clGetProgramInfo(program, CL_PROGRAM_NUM_DEVICES, sizeof devices, &devices, NULL) != CL_SUCCESS || devices != 1)

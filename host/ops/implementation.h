@@ -19,6 +19,7 @@ typedef struct tsr_target {
     bool fuse;             /* false: only spans of one primitive */
     uint32_t vector_width; /* floats a vector in CPU-class kernels: the device's native width, or what a test forces */
     const char *only;      /* the implementation that a test asks for (tsr_plan_options.only), or NULL */
+    const tsr_tuning *tuning; /* choices that come before the order of the list, or NULL */
 } tsr_target;
 
 /* Primitives that one implementation computes together. Values made inside it that it does not store are never

@@ -3,7 +3,9 @@
 #include "plan/cover.h"
 
 #include "base/memory.h"
+#include "device/tuning.h"
 #include "ops/primitive.h"
+#include "plan/span_key.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,37 +77,87 @@ static bool allowed(const covering *c, const tsr_implementation *implementation,
     return c->target->fuse || !is_fused(span);
 }
 
-/* Claims the span that the implementation finds at the primitive, if it is free and supported. */
-static tsr_status claim(covering *c, size_t which, int anchor)
+static bool same_span(const tsr_span *a, const tsr_span *b)
 {
-    const tsr_graph *graph = c->graph;
-    const tsr_implementation *implementation = c->implementations[which];
-    if (c->claimed[anchor] || graph->primitives[anchor].kind != implementation->anchor ||
-        c->banned[which * graph->primitive_count + (size_t)anchor])
-        return TSR_OK;
-    tsr_covered *found = tsr_alloc(1, sizeof *found);
-    if (!found) return tsr_fail_memory("a span", sizeof *found);
+    if (a->count != b->count || memcmp(a->primitives, b->primitives, (size_t)a->count * sizeof *a->primitives) != 0)
+        return false;
+    for (int i = 0; i < a->store_count; i++)
+        if (!tsr_span_stores(b, a->stores[i])) return false;
+    return true;
+}
+
+/* Lets the implementation of this name take the span in the place of the one that found it, if it can. */
+static bool give_to(const covering *c, const char *name, tsr_covered *found)
+{
+    tsr_covered *other = tsr_alloc(1, sizeof *other);
+    bool given = false;
+    for (size_t i = 0; other && i < c->implementation_count && !given; i++) {
+        const tsr_implementation *implementation = c->implementations[i];
+        if (strcmp(implementation->name, name) != 0) continue;
+        for (int k = 0; k < found->span.count && !given; k++) {
+            int anchor = found->span.primitives[k];
+            if (c->graph->primitives[anchor].kind != implementation->anchor ||
+                c->banned[i * c->graph->primitive_count + (size_t)anchor])
+                continue;
+            *other = (tsr_covered){.implementation = implementation, .anchor = anchor, .tuned = true};
+            given = implementation->match(c->graph, anchor, c->claimed, &other->span) &&
+                    same_span(&found->span, &other->span) &&
+                    implementation->supports(c->target, &other->span, &other->needs);
+        }
+    }
+    if (given) *found = *other;
+    free(other);
+    return given;
+}
+
+/* Asks tuning about a span that an implementation would take; false when it is left to shorter ones. */
+static tsr_status ask_tuning(covering *c, tsr_covered *found, bool *take)
+{
+    if (!c->target->tuning || !c->target->tuning->count) return TSR_OK;
+    tsr_text key = {0};
+    tsr_span_key(&found->span, c->wanted, c->wanted_count, c->target, &key);
+    if (key.failed) return tsr_fail_memory("a span", key.length);
+    const tsr_tuning_entry *entry = tsr_tuning_find(c->target->tuning, key.data);
+    tsr_text_clear(&key);
+    if (!entry) return TSR_OK;
+    const tsr_implementation *first = found->implementation;
+    int anchor = found->anchor;
+    found->tuned = strcmp(entry->choice, first->name) == 0;
+    if (found->tuned) return TSR_OK;
+    if (strcmp(entry->choice, TSR_TUNING_APART) == 0) {
+        *take = found->span.count == 1;
+        if (!*take) note(c, first, anchor, "tuning found shorter spans to be faster");
+    } else if (give_to(c, entry->choice, found)) {
+        char reason[192];
+        snprintf(reason, sizeof reason, "tuning found %.96s to be faster", entry->choice);
+        note(c, first, anchor, reason);
+    }
+    return TSR_OK;
+}
+
+/* Finds the span that the implementation would take at the primitive; *take says whether it is free and supported. */
+static tsr_status find_span(covering *c, const tsr_implementation *implementation, int anchor, tsr_covered *found,
+                            bool *take)
+{
     *found = (tsr_covered){.implementation = implementation, .anchor = anchor};
-    bool take = implementation->match(graph, anchor, c->target->fuse ? c->claimed : c->all, &found->span) &&
-                allowed(c, implementation, &found->span);
-    for (int i = 0; take && i < found->span.count; i++) {
+    *take = implementation->match(c->graph, anchor, c->target->fuse ? c->claimed : c->all, &found->span) &&
+            allowed(c, implementation, &found->span);
+    for (int i = 0; *take && i < found->span.count; i++) {
         int p = found->span.primitives[i];
-        if (c->claimed[p] && !tsr_primitive_row_of(graph->primitives[p].kind)->cheap) take = false;
+        if (c->claimed[p] && !tsr_primitive_row_of(c->graph->primitives[p].kind)->cheap) *take = false;
     }
-    if (take && !implementation->supports(c->target, &found->span, &found->needs)) {
+    if (*take && !implementation->supports(c->target, &found->span, &found->needs)) {
         note(c, implementation, anchor, found->needs.reason);
-        take = false;
+        *take = false;
     }
-    if (take && !tsr_grow((void **)&c->spans, &c->span_capacity, c->span_count + 1, sizeof *c->spans)) {
-        free(found);
-        return tsr_fail_memory("the spans", sizeof *c->spans);
-    }
-    if (!take) {
-        free(found);
-        return TSR_OK;
-    }
+    return *take ? ask_tuning(c, found, take) : TSR_OK;
+}
+
+/* Marks the primitives that a span claims, and what it stores. */
+static void mark_claimed(covering *c, const tsr_covered *found)
+{
     for (int i = 0; i < found->span.count; i++) {
-        const tsr_primitive *p = &graph->primitives[found->span.primitives[i]];
+        const tsr_primitive *p = &c->graph->primitives[found->span.primitives[i]];
         bool stored = false;
         for (int k = 0; k < p->output_count; k++) stored |= tsr_span_stores(&found->span, p->outputs[k]);
         /* A cheap primitive inside, which is not stored, is computed again here and stays free for others. */
@@ -113,6 +165,26 @@ static tsr_status claim(covering *c, size_t which, int anchor)
     }
     for (int i = 0; i < found->span.store_count; i++)
         if (c->storer[found->span.stores[i]] == TSR_NONE) c->storer[found->span.stores[i]] = (int)c->span_count;
+}
+
+/* Claims the span that the implementation finds at the primitive, if it is free and supported. */
+static tsr_status claim(covering *c, size_t which, int anchor)
+{
+    const tsr_implementation *implementation = c->implementations[which];
+    bool take;
+    if (c->claimed[anchor] || c->graph->primitives[anchor].kind != implementation->anchor ||
+        c->banned[which * c->graph->primitive_count + (size_t)anchor])
+        return TSR_OK;
+    tsr_covered *found = tsr_alloc(1, sizeof *found);
+    if (!found) return tsr_fail_memory("a span", sizeof *found);
+    tsr_status status = find_span(c, implementation, anchor, found, &take);
+    if (!status && take && !tsr_grow((void **)&c->spans, &c->span_capacity, c->span_count + 1, sizeof *c->spans))
+        status = tsr_fail_memory("the spans", sizeof *c->spans);
+    if (status || !take) {
+        free(found);
+        return status;
+    }
+    mark_claimed(c, found);
     c->spans[c->span_count++] = found;
     return TSR_OK;
 }

@@ -8,6 +8,7 @@
 typedef struct tsr_covered {
     const tsr_implementation *implementation;
     int anchor; /* the primitive it was looked for at */
+    bool tuned; /* tuning has an entry for the span, and this is its choice */
     tsr_span span;
     tsr_needs needs;
 } tsr_covered;
@@ -26,7 +27,8 @@ typedef struct tsr_cover {
     size_t note_count, note_capacity;
 } tsr_cover;
 
-/* Covers what the `wanted` values need. `only`: see tsr_plan_options. */
+/* Covers what the `wanted` values need. `only`: see tsr_plan_options. Where the target's tuning names another
+ * implementation for a span, that takes the place of the first one in the list that claims it. */
 tsr_status tsr_cover_graph(const tsr_graph *graph, const int *wanted, int wanted_count, const tsr_target *target,
                            const char *only, tsr_cover *cover);
 void tsr_cover_clear(tsr_cover *cover);

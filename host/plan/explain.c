@@ -99,11 +99,11 @@ static json_t *describe_step(const tsr_plan *plan, size_t number, const char *co
     }
     for (int i = 0; i < step->span.store_count; i++)
         json_array_append_new(stores, json_string(plan->graph.values[step->span.stores[i]].name));
-    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:f, s:f, s:f, s:I, s:o}", "implementation",
-                     step->implementation->name, "layers", layers, "primitives", primitives, "launches", launches,
-                     "library_call", step->implementation->enqueue != NULL, "stores", stores, "flops", flops,
-                     "bytes_read", bytes_read(plan, step), "bytes_written", bytes_written(plan, step), "workspace",
-                     (json_int_t)step->needs.workspace, "not_taken", describe_refusals(plan, step));
+    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:b, s:o, s:f, s:f, s:f, s:I, s:o}", "implementation",
+                     step->implementation->name, "tuned", step->tuned, "layers", layers, "primitives", primitives,
+                     "launches", launches, "library_call", step->implementation->enqueue != NULL, "stores", stores,
+                     "flops", flops, "bytes_read", bytes_read(plan, step), "bytes_written", bytes_written(plan, step),
+                     "workspace", (json_int_t)step->needs.workspace, "not_taken", describe_refusals(plan, step));
 }
 
 static const char *place_of(const tsr_plan *plan, size_t v)
@@ -194,6 +194,7 @@ static void add_steps(tsr_text *text, const json_t *steps)
         tsr_text_add(text, "%3zu  %-34s %10.3f MFLOP %9.1f KiB in %9.1f KiB out\n", number + 1,
                      string_of(step, "implementation"), number_of(step, "flops") * 1e-6,
                      number_of(step, "bytes_read") / 1024, number_of(step, "bytes_written") / 1024);
+        if (json_is_true(json_object_get(step, "tuned"))) tsr_text_add(text, "       chosen    by tuning\n");
         tsr_text_add(text, "       computes  ");
         add_list(text, json_object_get(step, "primitives"));
         if (json_array_size(json_object_get(step, "layers"))) {

@@ -20,6 +20,8 @@ typedef struct tsr_plan_options {
     bool guard;            /* for tests: every temporary in memory of its own, with a pattern around it */
     bool halo;             /* for tests: a halo around every value that may have one, whether anybody likes it or not */
     const char *const *layer_names; /* for the profile: the names of the layers that primitives are numbered by */
+    const tsr_tuning *tuning; /* of which spans which implementation is best; NULL: what is stored for the device. Not
+                               * used without fusion and with `only` */
     const char *only; /* for tests: of implementations of more than one primitive only this one is used; NULL: all */
 } tsr_plan_options;
 

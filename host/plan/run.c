@@ -1,5 +1,6 @@
 /* Plans as objects: made from a graph, bound to buffers, run, read. */
 #include "base/memory.h"
+#include "device/tuning.h"
 #include "plan/internal.h"
 
 #include <string.h>
@@ -95,6 +96,8 @@ tsr_status tsr_plan_create(tsr_device *device, const tsr_graph *graph, const int
                                 .fuse = !plan->options.no_fusion,
                                 .vector_width = width,
                                 .only = plan->options.only};
+    if (plan->target.fuse && !plan->target.only)
+        plan->target.tuning = plan->options.tuning ? plan->options.tuning : tsr_device_tuning(device);
     status = copy_graph(&plan->graph, graph);
     if (status) goto done;
     plan->wanted_count = wanted_count;
@@ -108,6 +111,7 @@ tsr_status tsr_plan_create(tsr_device *device, const tsr_graph *graph, const int
     memcpy(plan->wanted, wanted, (size_t)wanted_count * sizeof *wanted);
     mark_bound(plan);
     status = tsr_cover_graph(&plan->graph, wanted, wanted_count, &plan->target, plan->options.only, &plan->cover);
+    plan->target.tuning = plan->options.tuning = NULL; /* the caller's, and not needed again */
     if (!status) status = tsr_plan_place(plan);
     if (status) goto done;
     plan->steps = tsr_alloc(plan->cover.count, sizeof *plan->steps);

@@ -1,0 +1,52 @@
+/* What was measured to be best on a device, kept from run to run in one file a device.
+ *
+ * An entry is a choice by key, both plain text; what the keys mean is for those who ask (plan/span_key.h). The file is
+ * bound to the platform, the device, the driver's and the library's version and the text of all kernels. A file that
+ * was made for anything else, or that is damaged, counts as none. */
+#ifndef TSR_DEVICE_TUNING_H
+#define TSR_DEVICE_TUNING_H
+
+#include "device/device.h"
+
+/* Characters of a key and of a choice, at most, and entries in a file. */
+enum { TSR_TUNING_TEXT = 2000, TSR_TUNING_ENTRIES = 4096 };
+
+typedef struct tsr_tuning_entry {
+    char *key, *choice;
+    double before, after; /* seconds with what is chosen without tuning, and with the choice */
+} tsr_tuning_entry;
+
+/* A zeroed one is empty. */
+struct tsr_tuning {
+    tsr_tuning_entry *entries;
+    size_t count, capacity;
+};
+
+void tsr_tuning_clear(tsr_tuning *tuning);
+
+/* The entry of the key, or NULL. */
+const tsr_tuning_entry *tsr_tuning_find(const tsr_tuning *tuning, const char *key);
+
+/* Adds an entry, in the place of the one with the same key; the oldest goes when there are too many. Texts that are too
+ * long or not plain give TSR_INVALID_ARGUMENT. */
+tsr_status tsr_tuning_put(tsr_tuning *tuning, const char *key, const char *choice, double before, double after);
+/* Removes the key's entry, if there is one. */
+void tsr_tuning_remove(tsr_tuning *tuning, const char *key);
+tsr_status tsr_tuning_copy(const tsr_tuning *from, tsr_tuning *to);
+
+/* The device's file: in the directory of the cache, by the names of platform and device. NULL where there is no such
+ * directory to name. The caller's. */
+char *tsr_tuning_path(const tsr_device *device);
+
+/* Reads the device's file. TSR_NOT_FOUND without one, TSR_FORMAT when it is damaged or made for another driver, library
+ * or kernels, each with a sentence. `tuning` is empty then. */
+tsr_status tsr_tuning_load(tsr_device *device, tsr_tuning *tuning);
+
+/* Writes the device's file, all or nothing. */
+tsr_status tsr_tuning_store(tsr_device *device, const tsr_tuning *tuning);
+
+/* The stored tuning, read once; empty where there is none that fits, and where the environment variable TESSERA_TUNING
+ * is 0. */
+const tsr_tuning *tsr_device_tuning(tsr_device *device);
+
+#endif
