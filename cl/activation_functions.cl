@@ -77,8 +77,10 @@
 #define GRADIENT(T, dy, x) ((dy) * (NORMAL_BELOW(T, x) + (x) * (T)(0.39894228040143268f) * exp((T)(-0.5f) * (x) * (x))))
 
 #elif ACTIVATION == ACTIVATION_SWISH
-#define ACTIVATE(T, x)     ((x)*SIGMOID_OF(T, x))
-#define GRADIENT(T, dy, x) ((dy) * (SIGMOID_OF(T, x) * ((T)(1.0f) + (x)*SIGMOID_OF(T, -(x)))))
+/* Divided by 1 + exp(-x), not multiplied by the sigmoid, which may be too small for a device without denormal numbers
+ * where the product is not. */
+#define ACTIVATE(T, x)     ((x) / ((T)(1.0f) + exp(-(x))))
+#define GRADIENT(T, dy, x) ((dy) * (((T)(1.0f) + (x)*SIGMOID_OF(T, -(x))) / ((T)(1.0f) + exp(-(x)))))
 
 #elif ACTIVATION == ACTIVATION_LEAKY_RELU
 /* From the output or the input alike, as alpha is not negative where the output is read. */

@@ -18,7 +18,7 @@ kernel void multiply_add(global float *restrict y, float a, float b, int rounds)
     for (int k = 0; k < SUMS; k++) sum[k] = (vec)((float)k / SUMS);
     for (int r = 0; r < rounds; r++) {
 #pragma unroll
-        for (int k = 0; k < 8 * SUMS; k++) sum[k % SUMS] = mad(sum[k % SUMS], (vec)(a), (vec)(b));
+        for (int k = 0; k < 8 * SUMS; k++) sum[k % SUMS] = sum[k % SUMS] * a + b;
     }
 #pragma unroll
     for (int k = 1; k < SUMS; k++) sum[0] += sum[k];

@@ -307,6 +307,16 @@ static double units(const tsr_primitive *p)
     }
 }
 
+/* What is lost where a number inside an elementwise function falls below the smallest normal one, which kernels may
+ * take for zero: swish and gelu and their gradients multiply such a number by their inputs. */
+static double underflow(const tsr_twins *t, const tsr_primitive *p, size_t e)
+{
+    double factor = 1;
+    if (p->kind == TSR_KIND_ACTIVATION || p->kind == TSR_KIND_ACTIVATION_GRAD)
+        for (int i = 0; i < p->input_count; i++) factor *= 1 + fabs(t->values[p->inputs[i]].exact[e]);
+    return isfinite(factor) ? factor * 0x1p-126 : 0x1p-126;
+}
+
 /* Adds what the inputs' bounds make of the outputs: the twin with its inputs moved up, down, and to both sides. */
 static tsr_status add_moved(tsr_twins *t, const tsr_primitive *p)
 {
@@ -347,7 +357,7 @@ static tsr_status bound_elementwise(tsr_twins *t, const tsr_primitive *p)
         if (!is_float(t, value) || passes) continue;
         for (size_t e = 0; e < count_of(t, value); e++)
             t->values[value].bound[e] += 2 * units(p) * ROUNDING * fabs(t->values[value].exact[e]) +
-                                         absolute_rounding(t, p, value, e) * ROUNDING + 0x1p-126;
+                                         absolute_rounding(t, p, value, e) * ROUNDING + underflow(t, p, e);
     }
     return status;
 }
