@@ -4,24 +4,26 @@
  *
  * A window is 2x2 cells of the convolution, computed from 4x4 pixels d and filters u that were transformed before:
  *   A^T [sum over channels of u * (B^T d B)] A    (* elementwise): 16 multiplications where the direct way takes 36.
- * A window is also just what a 2x2 pool reduces to one cell. A work-item computes TILE_ROWS x TILE_COLUMNS windows of
- * one image, for a share of the filters: it copies their pixels to private memory, with zeros for what lies outside the
- * image, and transforms them, channels across the lanes; then, for BLOCK_VECTORS vectors of filters at a time, it
- * multiplies point by point, filters across the lanes, BLOCK_WINDOWS windows in registers, and transforms the products
- * back. All of it stays in the first- or second-level cache. Blocks and vectors that would stick out are moved back and
- * compute some results twice, all alike.
+ * A window is also just what a 2x2 pool reduces to one cell. A work-item computes the same TILE_ROWS x TILE_COLUMNS
+ * windows of up to IMAGES images, for a share of the filters: it copies their pixels to private memory, with zeros for
+ * what lies outside the image, and transforms them, channels across the lanes; then, for BLOCK_VECTORS vectors of
+ * filters at a time, it multiplies point by point, filters across the lanes, BLOCK_WINDOWS windows in registers, and
+ * transforms the products back. Where all filters do not stay in the second-level cache, many windows pay for reading
+ * them once; a block's filters at one point lie together and stay in the first. Blocks and vectors that would stick out
+ * are moved back and compute some results twice, all alike.
  *
  * Not-a-number reaches the same cells as in the direct sum: of d's 16 pixels, each enters just the transformed points
  * that its cells are made of. An infinite pixel gives not-a-number where the direct sum is infinite, as both signs of
  * it are added up.
  *
- * Index space: (tiles of an image, shares of the filters, batch), work-groups of one.
- * Layout: x NHWC with any row and image stride, u [16][CHANNELS][FILTERS], y NHWC with any strides but the last, winner
- * dense.
+ * Index space: (tiles of an image, shares of the filters, groups of IMAGES images), work-groups of one.
+ * Layout: x NHWC with any row and image stride, u [16][vector of filters][CHANNELS][VW], y NHWC with any strides but
+ * the last, winner dense.
  *
  * Macros, besides those of common.cl, activation.cl, conv2d_patch.cl:
  *   VW at most FILTERS, CHANNEL_VW at most CHANNELS                      lanes for filters and for channels
- *   FILTERS, TILE_ROWS, TILE_COLUMNS, BLOCK_WINDOWS, BLOCK_VECTORS       as above
+ *   FILTERS, TILE_ROWS, TILE_COLUMNS, IMAGES                             as above
+ *   BLOCK_WINDOWS at most TILE_ROWS * TILE_COLUMNS, BLOCK_VECTORS        as above
  *   POOL_MAX or POOL_AVERAGE                                             the pool's mode; neither: no pool
  *   PARTIAL                                                              some windows stick out of the image
  *   BIAS, WINNER                                                         whether b and winner are there */
@@ -31,21 +33,24 @@
 #include "conv2d_patch.cl"
 #include "conv2d_pool.cl"
 
-#define WINDOWS       (TILE_ROWS * TILE_COLUMNS)
-#define BLOCK_FILTERS (BLOCK_VECTORS * VW)
-#define PRODUCTS      (16 * WINDOWS * BLOCK_FILTERS)
-#define BLOCKS        ((FILTERS + BLOCK_FILTERS - 1) / BLOCK_FILTERS)
-#define FIRST(v)      ((v)*VW <= FILTERS - VW ? (v)*VW : FILTERS - VW) /* filter of a block's vector */
+#define TILE    (TILE_ROWS * TILE_COLUMNS)
+#define WINDOWS (IMAGES * TILE)
+#define VECTORS ((FILTERS + VW - 1) / VW)
+#define BLOCKS  ((VECTORS + BLOCK_VECTORS - 1) / BLOCK_VECTORS)
+#define PANEL   (CHANNELS * VW) /* floats of u for a vector of filters at one point */
+/* Floats from one point to the next. The line between keeps points from falling on the same sets of a cache. */
+#define POINT_PITCH   (WINDOWS * CHANNELS + 16)
+#define PRODUCT_PITCH (WINDOWS * BLOCK_VECTORS * VW + 16)
 
 #define channel_vec             JOIN(float, CHANNEL_VW)
 #define channel_vec_load(p)     JOIN(vload, CHANNEL_VW)(0, p)
 #define channel_vec_store(v, p) JOIN(vstore, CHANNEL_VW)(v, 0, p)
 
-/* points[4 i + j][window][channel] = (B^T d B)[i][j],
+/* points[4 i + j][window][channel] = (B^T d B)[i][j] for the windows of a tile,
  * B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1] */
 static inline void transform_pixels(const float *restrict patch, float *restrict points)
 {
-    for (int window = 0; window < WINDOWS; window++) {
+    for (int window = 0; window < TILE; window++) {
         const float *p = patch + window / TILE_COLUMNS * 2 * PATCH_PITCH + window % TILE_COLUMNS * 2 * CHANNELS;
         float *to = points + window * CHANNELS;
         for (int begin = 0; begin < CHANNELS; begin += CHANNEL_VW) {
@@ -63,23 +68,24 @@ static inline void transform_pixels(const float *restrict patch, float *restrict
             }
 #pragma unroll
             for (int j = 0; j < 4; j++) {
-                channel_vec_store(d[0][j] - d[2][j], to + (0 + j) * WINDOWS * CHANNELS + c);
-                channel_vec_store(d[1][j] + d[2][j], to + (4 + j) * WINDOWS * CHANNELS + c);
-                channel_vec_store(d[2][j] - d[1][j], to + (8 + j) * WINDOWS * CHANNELS + c);
-                channel_vec_store(d[1][j] - d[3][j], to + (12 + j) * WINDOWS * CHANNELS + c);
+                channel_vec_store(d[0][j] - d[2][j], to + (0 + j) * POINT_PITCH + c);
+                channel_vec_store(d[1][j] + d[2][j], to + (4 + j) * POINT_PITCH + c);
+                channel_vec_store(d[2][j] - d[1][j], to + (8 + j) * POINT_PITCH + c);
+                channel_vec_store(d[1][j] - d[3][j], to + (12 + j) * POINT_PITCH + c);
             }
         }
     }
 }
 
 /* products[point][window][filter of the block] = sum over channels of points * u */
-static inline void multiply(const float *restrict points, __global const float *restrict u, float *restrict products)
+static inline void multiply(const float *restrict points, int windows, __global const float *restrict u,
+                            float *restrict products)
 {
     for (int point = 0; point < 16; point++)
-        for (int begin = 0; begin < WINDOWS; begin += BLOCK_WINDOWS) {
-            int window = min(begin, WINDOWS - BLOCK_WINDOWS);
-            const float *p = points + (point * WINDOWS + window) * CHANNELS;
-            __global const float *weights = u + point * CHANNELS * FILTERS;
+        for (int begin = 0; begin < windows; begin += BLOCK_WINDOWS) {
+            int window = min(begin, windows - BLOCK_WINDOWS);
+            const float *p = points + point * POINT_PITCH + window * CHANNELS;
+            __global const float *weights = u + point * VECTORS * PANEL;
             vec sum[BLOCK_WINDOWS][BLOCK_VECTORS];
 #pragma unroll
             for (int i = 0; i < BLOCK_WINDOWS; i++)
@@ -89,7 +95,7 @@ static inline void multiply(const float *restrict points, __global const float *
             for (int c = 0; c < CHANNELS; c++) {
                 vec weight[BLOCK_VECTORS];
 #pragma unroll
-                for (int v = 0; v < BLOCK_VECTORS; v++) weight[v] = vec_load(weights + c * FILTERS + FIRST(v));
+                for (int v = 0; v < BLOCK_VECTORS; v++) weight[v] = vec_load(weights + v * PANEL + c * VW);
 #pragma unroll
                 for (int i = 0; i < BLOCK_WINDOWS; i++) {
                     float x = p[i * CHANNELS + c];
@@ -97,11 +103,11 @@ static inline void multiply(const float *restrict points, __global const float *
                     for (int v = 0; v < BLOCK_VECTORS; v++) sum[i][v] += x * weight[v];
                 }
             }
-            float *to = products + (point * WINDOWS + window) * BLOCK_FILTERS;
+            float *to = products + point * PRODUCT_PITCH + window * (BLOCK_VECTORS * VW);
 #pragma unroll
             for (int i = 0; i < BLOCK_WINDOWS; i++)
 #pragma unroll
-                for (int v = 0; v < BLOCK_VECTORS; v++) vec_store(sum[i][v], to + i * BLOCK_FILTERS + v * VW);
+                for (int v = 0; v < BLOCK_VECTORS; v++) vec_store(sum[i][v], to + (i * BLOCK_VECTORS + v) * VW);
         }
 }
 
@@ -113,7 +119,7 @@ static inline void transform_products(const float *restrict products, vec bias, 
     for (int j = 0; j < 4; j++) {
         vec m[4];
 #pragma unroll
-        for (int i = 0; i < 4; i++) m[i] = vec_load(products + (4 * i + j) * WINDOWS * BLOCK_FILTERS);
+        for (int i = 0; i < 4; i++) m[i] = vec_load(products + (4 * i + j) * PRODUCT_PITCH);
         row[0][j] = m[0] + m[1] + m[2];
         row[1][j] = m[1] - m[2] - m[3];
     }
@@ -122,6 +128,46 @@ static inline void transform_products(const float *restrict products, vec bias, 
         cell[2 * i] = row[i][0] + row[i][1] + row[i][2] + bias;
         cell[2 * i + 1] = row[i][1] - row[i][2] - row[i][3] + bias;
     }
+}
+
+/* Where the windows of a tile are, and what lies there. */
+typedef struct place {
+    int image, row, column;      /* of the window in y */
+    int rows, columns;           /* of y, in windows */
+    int conv_rows, conv_columns; /* of the convolution's result */
+} place;
+
+/* Pools, activates and stores the cells of one window and vector of filters. */
+static inline void store_window(const vec cell[4], place at, int filter, __global float *restrict y, int y_row,
+                                int y_column, __global uchar *restrict winner)
+{
+#ifdef PARTIAL
+    bool right = 2 * at.column + 1 < at.conv_columns, below = 2 * at.row + 1 < at.conv_rows;
+    bool inside[] = {true, right, below, right && below};
+#else
+    const bool inside[] = {true, true, true, true};
+#endif
+#if defined(POOL_MAX) || defined(POOL_AVERAGE)
+    vec pooled;
+    ivec won;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        if (inside[i]) pool_cell(&pooled, &won, cell[i], i, i == 0);
+#ifdef POOL_AVERAGE
+    pooled /= (float)(inside[0] + inside[1] + inside[2] + inside[3]);
+#endif
+    vec_store(activate_vec(pooled), y + at.row * y_row + at.column * y_column + filter);
+#ifdef WINNER
+    vec_store(uchar_from_ivec(won),
+              winner + ((at.image * at.rows + at.row) * at.columns + at.column) * FILTERS + filter);
+#endif
+#else
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        if (inside[i])
+            vec_store(activate_vec(cell[i]),
+                      y + (2 * at.row + i / 2) * y_row + (2 * at.column + i % 2) * y_column + filter);
+#endif
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
@@ -135,60 +181,47 @@ conv2d_winograd_cpu(__global const float *restrict x, int x_origin, int x_image,
                     __global uchar *restrict winner,
 #endif
                     int height, int width, int top, int left, int conv_rows, int conv_columns, int rows, int columns,
-                    int tiles_across, int share)
+                    int tiles_across, int share, int batch)
 {
-    float points[16 * WINDOWS * CHANNELS] __attribute__((aligned(64)));
+    float points[16 * POINT_PITCH] __attribute__((aligned(64)));
     /* The pixels as they are, and when they are transformed the products: the first-level cache has room for one. */
-    float patch[PATCH_SIZE > PRODUCTS ? PATCH_SIZE : PRODUCTS] __attribute__((aligned(64)));
+    float patch[PATCH_SIZE > 16 * PRODUCT_PITCH ? PATCH_SIZE : 16 * PRODUCT_PITCH] __attribute__((aligned(64)));
     float *products = patch;
-    int tile = get_global_id(0), image = get_global_id(2);
+    int tile = get_global_id(0), image = get_global_id(2) * IMAGES, images = min(IMAGES, batch - image);
     int tile_row = min(tile / tiles_across * TILE_ROWS, rows - TILE_ROWS);
     int tile_column = min(tile % tiles_across * TILE_COLUMNS, columns - TILE_COLUMNS);
-    fill_patch(patch, x + (x_origin + image * x_image), x_row, height, width, 2 * tile_row - top,
-               2 * tile_column - left, 1.0f);
-    transform_pixels(patch, points);
-    y += y_origin + image * y_image;
+    for (int i = 0; i < images; i++) {
+        fill_patch(patch, x + (x_origin + (image + i) * x_image), x_row, height, width, 2 * tile_row - top,
+                   2 * tile_column - left, 1.0f);
+        transform_pixels(patch, points + i * TILE * CHANNELS);
+    }
 
     int block = get_global_id(1) * share, block_end = min(block + share, BLOCKS);
     for (; block < block_end; block++) {
-        int filter = max(min(block * BLOCK_FILTERS, FILTERS - BLOCK_FILTERS), 0);
-        multiply(points, u + filter, products);
-        for (int window = 0; window < WINDOWS; window++)
+        int vector = min(block * BLOCK_VECTORS, VECTORS - BLOCK_VECTORS);
+        multiply(points, images * TILE, u + vector * PANEL, products);
 #pragma unroll
-            for (int v = 0; v < BLOCK_VECTORS; v++) {
-                int row = tile_row + window / TILE_COLUMNS, column = tile_column + window % TILE_COLUMNS;
-                vec bias = 0.0f, cell[4];
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+            int filter = min((vector + v) * VW, FILTERS - VW);
+            vec bias = 0.0f;
 #ifdef BIAS
-                bias = vec_load(b + filter + FIRST(v));
+            bias = vec_load(b + filter);
 #endif
-                transform_products(products + window * BLOCK_FILTERS + v * VW, bias, cell);
-#ifdef PARTIAL
-                bool inside[] = {true, 2 * column + 1 < conv_columns, 2 * row + 1 < conv_rows,
-                                 2 * column + 1 < conv_columns && 2 * row + 1 < conv_rows};
-#else
-                const bool inside[] = {true, true, true, true};
-#endif
-#if defined(POOL_MAX) || defined(POOL_AVERAGE)
-                vec pooled;
-                ivec won;
-#pragma unroll
-                for (int i = 0; i < 4; i++)
-                    if (inside[i]) pool_cell(&pooled, &won, cell[i], i, i == 0);
-#ifdef POOL_AVERAGE
-                pooled /= (float)(inside[0] + inside[1] + inside[2] + inside[3]);
-#endif
-                vec_store(activate_vec(pooled), y + row * y_row + column * y_column + filter + FIRST(v));
+            for (int i = 0; i < images; i++)
+                for (int r = 0; r < TILE_ROWS; r++)
+                    for (int c = 0; c < TILE_COLUMNS; c++) {
+                        vec cell[4];
+                        place at = {image + i, tile_row + r, tile_column + c, rows, columns, conv_rows, conv_columns};
+                        int window = (i * TILE_ROWS + r) * TILE_COLUMNS + c;
+                        transform_products(products + (window * BLOCK_VECTORS + v) * VW, bias, cell);
+                        store_window(cell, at, filter, y + y_origin + (image + i) * y_image, y_row, y_column,
 #ifdef WINNER
-                vec_store(uchar_from_ivec(won),
-                          winner + ((image * rows + row) * columns + column) * FILTERS + filter + FIRST(v));
-#endif
+                                     winner
 #else
-#pragma unroll
-                for (int i = 0; i < 4; i++)
-                    if (inside[i])
-                        vec_store(activate_vec(cell[i]),
-                                  y + (2 * row + i / 2) * y_row + (2 * column + i % 2) * y_column + filter + FIRST(v));
+                                     0
 #endif
-            }
+                        );
+                    }
+        }
     }
 }

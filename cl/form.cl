@@ -1,53 +1,56 @@
 /* Other forms of a convolution's filters, w[tap][channel][filter] with tap = row * kernel_width + column.
  *
- * Index space: (filters, or vectors of them, and what the kernel says), so that neighbours read neighbouring addresses.
- * On CPU-class devices Winograd's transform takes a vector of filters a time, and a work-item has more to do.
- *
- * Macros: VW */
+ * Macros: VW  floats of a vector of filters, at most as many as there are; where `transposed` is used, also at most
+ *             taps * channels */
 #include "common.cl"
 
-/* out[filter][tap][channel] = w[tap][channel][filter]. Index space: (filters, groups of `each` taps). */
-kernel void transposed(const global float *restrict w, global float *restrict out, int taps, int channels, int filters,
-                       int each)
+/* out[filter][i] = w[i][filter], where i = tap * channels + channel is below `count`.
+ *
+ * Index space: (vectors of filters, chunks of `each` i). On CPU-class devices VW filters are turned for VW values of i
+ * at a time, so that lines of the cache are read and written whole; what would stick out is moved back. */
+kernel void transposed(const global float *restrict w, global float *restrict out, int count, int filters, int each)
 {
-    int f = get_global_id(0), first = (int)get_global_id(1) * each, end = min(first + each, taps);
+    int f = (int)get_global_id(0) * VW, first = (int)get_global_id(1) * each, end = min(first + each, count);
     if (f >= filters) return;
-    for (int i = first * channels; i < end * channels; i++) out[f * taps * channels + i] = w[i * filters + f];
+    f = min(f, filters - VW);
+    for (int begin = first; begin < end; begin += VW) {
+        int i = min(begin, count - VW);
+        float square[VW][VW];
+        for (int r = 0; r < VW; r++) vec_store(vec_load(w + (i + r) * filters + f), square[r]);
+        for (int k = 0; k < VW; k++)
+            for (int r = 0; r < VW; r++) out[(f + k) * count + i + r] = square[r][k];
+    }
 }
 
 /* G applied to a column of three: the rows of G are (1 0 0), (1/2 1/2 1/2), (1/2 -1/2 1/2), (0 0 1). */
-#define TRANSFORM(T, a, b, c, u)                                                                                       \
-    T u[4];                                                                                                            \
-    u[0] = a;                                                                                                          \
-    u[1] = 0.5f * (a + b + c);                                                                                         \
-    u[2] = 0.5f * (a - b + c);                                                                                         \
-    u[3] = c
-
-/* The transform for the (channel, filter) pairs that start at i. */
-#define WINOGRAD(T, LOAD, STORE)                                                                                       \
-    T rows[3][4];                                                                                                      \
-    for (int q = 0; q < 3; q++) {                                                                                      \
-        T a = LOAD(w + q * count + i), b = LOAD(w + (3 + q) * count + i), c = LOAD(w + (6 + q) * count + i);           \
-        TRANSFORM(T, a, b, c, u);                                                                                      \
-        for (int r = 0; r < 4; r++) rows[q][r] = u[r];                                                                 \
-    }                                                                                                                  \
-    for (int r = 0; r < 4; r++) {                                                                                      \
-        TRANSFORM(T, rows[0][r], rows[1][r], rows[2][r], u);                                                           \
-        for (int k = 0; k < 4; k++) STORE(u[k], out + (4 * r + k) * count + i);                                        \
-    }
-
-#define LOAD_ONE(p)     (*(p))
-#define STORE_ONE(v, p) (*(p) = (v))
-
-/* Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015):
- * out[4 i + j][channel][filter] = (G w G^T)[i][j]. Index space: chunks of the (channel, filter) pairs, `chunk` each. */
-kernel void winograd(const global float *restrict w, global float *restrict out, uint count, uint chunk)
+static inline void transform(const vec in[3], vec out[4])
 {
-    uint i = (uint)get_global_id(0) * chunk, end = min(i + chunk, count);
-    for (; i + VW <= end; i += VW) {
-        WINOGRAD(vec, vec_load, vec_store)
-    }
-    for (; i < end; i++) {
-        WINOGRAD(float, LOAD_ONE, STORE_ONE)
+    out[0] = in[0];
+    out[1] = 0.5f * (in[0] + in[1] + in[2]);
+    out[2] = 0.5f * (in[0] - in[1] + in[2]);
+    out[3] = in[2];
+}
+
+/* Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015), in panels:
+ * out[4 i + j][vector of filters][channel][lane] = (G w G^T)[i][j]. The last vector ends with the last filter.
+ *
+ * Index space: chunks of the (vector, channel) pairs, `chunk` of `count` each. */
+kernel void winograd(const global float *restrict w, global float *restrict out, int channels, int filters, uint count,
+                     uint chunk)
+{
+    uint first = (uint)get_global_id(0) * chunk, end = min(first + chunk, count);
+    for (uint pair = first; pair < end; pair++) {
+        int f = min((int)(pair / channels) * VW, filters - VW), c = pair % channels;
+        vec rows[3][4];
+        for (int q = 0; q < 3; q++) {
+            vec column[3];
+            for (int p = 0; p < 3; p++) column[p] = vec_load(w + ((3 * p + q) * channels + c) * filters + f);
+            transform(column, rows[q]);
+        }
+        for (int i = 0; i < 4; i++) {
+            vec row[3] = {rows[0][i], rows[1][i], rows[2][i]}, u[4];
+            transform(row, u);
+            for (int j = 0; j < 4; j++) vec_store(u[j], out + ((4 * i + j) * count + pair) * VW);
+        }
     }
 }

@@ -24,12 +24,12 @@ static size_t filter_count(const tsr_conv2d_descriptor *d)
     return (size_t)d->kernel_height * (size_t)d->kernel_width * (size_t)d->channels * (size_t)d->filters;
 }
 
-/* Makes the form on the device; what lies behind it must stay as it is. */
-static void make_form(tsr_form which, const tsr_conv2d_descriptor *d, uint32_t width)
+/* Makes the form on the device, and returns its bytes; what lies behind it must stay as it is. */
+static size_t make_form(tsr_form which, const tsr_conv2d_descriptor *d, uint32_t width)
 {
     tsr_device *device = test_device();
     tsr_target target = {.device = device, .vector_width = width};
-    size_t count = filter_count(d), bytes = tsr_form_bytes(which, d), guarded = bytes + 64 * sizeof(float);
+    size_t count = filter_count(d), bytes = tsr_form_bytes(&target, which, d), guarded = bytes + 64 * sizeof(float);
     ck_assert_uint_le(guarded, sizeof form);
     for (size_t i = 0; i < count; i++) w[i] = (float)((i * 2654435761u >> 7) % 1999) / 1000 - 1;
     cl_mem weights, output;
@@ -48,6 +48,7 @@ static void make_form(tsr_form which, const tsr_conv2d_descriptor *d, uint32_t w
     clReleaseKernel(launch.kernel);
     clReleaseMemObject(weights);
     clReleaseMemObject(output);
+    return bytes;
 }
 
 START_TEST(transposed)
@@ -55,8 +56,7 @@ START_TEST(transposed)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (uint32_t width = 1; width <= 16; width *= 4) {
             const tsr_conv2d_descriptor *d = &shapes[s];
-            ck_assert_uint_eq(tsr_form_bytes(TSR_FORM_TRANSPOSED, d), filter_count(d) * sizeof(float));
-            make_form(TSR_FORM_TRANSPOSED, d, width);
+            ck_assert_uint_eq(make_form(TSR_FORM_TRANSPOSED, d, width), filter_count(d) * sizeof(float));
             size_t filters = (size_t)d->filters, inner = filter_count(d) / filters; /* taps and channels */
             for (size_t f = 0; f < filters; f++)
                 for (size_t i = 0; i < inner; i++)
@@ -72,14 +72,19 @@ START_TEST(winograd)
     for (size_t s = 0; s < 4; s++)
         for (uint32_t width = 1; width <= 16; width *= 4) {
             const tsr_conv2d_descriptor *d = &shapes[s];
-            size_t pairs = (size_t)d->channels * (size_t)d->filters;
-            ck_assert_uint_eq(tsr_form_bytes(TSR_FORM_WINOGRAD, d), 16 * pairs * sizeof(float));
-            make_form(TSR_FORM_WINOGRAD, d, width);
-            for (size_t e = 0; e < 16 * pairs; e++) {
-                size_t i = e / pairs / 4, j = e / pairs % 4;
+            size_t bytes = make_form(TSR_FORM_WINOGRAD, d, width);
+            tsr_target target = {.device = test_device(), .vector_width = width};
+            size_t channels = (size_t)d->channels, filters = (size_t)d->filters, lanes = tsr_vector_width(&target);
+            while (lanes > filters) lanes /= 2;
+            size_t vectors = (filters + lanes - 1) / lanes, panel = channels * lanes;
+            ck_assert_uint_eq(bytes, 16 * vectors * panel * sizeof(float));
+            for (size_t e = 0; e < 16 * vectors * panel; e++) {
+                size_t point = e / (vectors * panel), vector = e / panel % vectors, c = e / lanes % channels;
+                size_t last = filters - lanes, f = (vector * lanes < last ? vector * lanes : last) + e % lanes;
                 double u = 0;
                 for (size_t p = 0; p < 3; p++)
-                    for (size_t q = 0; q < 3; q++) u += g[i][p] * g[j][q] * (double)w[(3 * p + q) * pairs + e % pairs];
+                    for (size_t q = 0; q < 3; q++)
+                        u += g[point / 4][p] * g[point % 4][q] * (double)w[((3 * p + q) * channels + c) * filters + f];
                 if (!(fabs((double)form[e] - u) <= 4e-7))
                     ck_abort_msg("shape %zu: element %zu is %g", s, e, (double)form[e]);
             }

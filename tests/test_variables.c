@@ -113,15 +113,15 @@ START_TEST(winograd_transforms_the_filters)
 {
     /* U = G w G^T, in double. */
     static const double g[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    enum { C = 3, F = 7 };
+    enum { C = 3, F = 4 }; /* one vector of filters */
     tsr_conv2d_descriptor conv = {1, 4, 4, C, F, 3, 3, 1, 1, TSR_PADDING_SAME, true};
     tsr_variables *variables;
     size_t count = 9 * C * F;
     check_ok(tsr_variables_create(test_device(), &count, 1, 0, &variables));
-    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = 4};
+    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = F};
     cl_mem form;
     check_ok(tsr_variables_form(variables, &target, 0, TSR_FORM_WINOGRAD, &conv, &form));
-    ck_assert_uint_eq(tsr_form_bytes(TSR_FORM_WINOGRAD, &conv), 16 * C * F * sizeof(float));
+    ck_assert_uint_eq(tsr_form_bytes(&target, TSR_FORM_WINOGRAD, &conv), 16 * C * F * sizeof(float));
     float w[9 * C * F], got[16 * C * F];
     for (int i = 0; i < 9 * C * F; i++) w[i] = tsr_uniform(7, 1, 0, (uint64_t)i) - 0.5f;
     check_ok(tsr_variables_write(variables, 0, TSR_NONE, w));

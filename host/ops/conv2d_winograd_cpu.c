@@ -4,17 +4,23 @@
 
 #include <stdio.h>
 
-/* Bytes that a work-item may hold in private memory: near the first-level cache where the filters stay in the second,
- * more where they do not and should be read seldom. */
-#define PRIVATE_WISH  (96 * 1024)
+/* Bytes that a work-item may hold in private memory: what leaves room in the second-level cache for filters that stay
+ * there, and more where they do not and should be read seldom. */
+#define PRIVATE_WISH  (256 * 1024)
 #define PRIVATE_LARGE (768 * 1024)
 #define FILTERS_KEPT  (512 * 1024)
-/* Bytes of transformed filters that a processor can still sweep over for every tile. */
+/* Bytes of transformed filters that a processor can still sweep over for every work-item. */
 #define FILTERS_LIMIT (4 * 1024 * 1024)
-/* Multiply-adds of vectors that make a work-group worth its launch, and groups that an image is cut into for balance.
- */
-#define GROUP_WORK   8192
-#define IMAGE_GROUPS 4
+/* Multiply-adds of vectors that make a work-group worth its launch, groups that the work on an image is cut into for
+ * balance, and filters for which transforming the pixels once more costs little. */
+#define GROUP_WORK    8192
+#define IMAGE_GROUPS  4
+#define SHARE_FILTERS 64
+/* Windows of a work-item: more where the filters should be read seldom than where an image makes several work-items. */
+#define MOST_WINDOWS 64
+#define FEW_WINDOWS  16
+/* Bytes of filters that a loop over channels goes through, to stay in the first-level cache beside pixels. */
+#define PANEL_BYTES (32 * 1024)
 /* With fewer channels or filters the transforms cost more than the multiplications that they save. */
 #define FEWEST 8
 
@@ -24,6 +30,7 @@ typedef struct blocking {
     int32_t rows, columns;                /* windows of an image */
     int32_t tile_rows, tile_columns;      /* windows of a work-item */
     int32_t tiles_down, tiles_across;     /* tiles of an image */
+    int32_t images;                       /* of a work-item */
     int32_t block_windows, block_vectors; /* windows and vectors of filters in registers */
     int32_t blocks, share;                /* blocks of filters, and how many a work-item computes */
     bool partial;                         /* some windows stick out of the convolution's result */
@@ -36,11 +43,10 @@ static int32_t divide_up(int32_t a, int32_t b)
 
 static size_t private_bytes(const tsr_conv2d_descriptor *c, const blocking *k)
 {
-    size_t windows = (size_t)k->tile_rows * (size_t)k->tile_columns;
-    size_t pixels = (size_t)(2 * k->tile_rows + 2) * (size_t)(2 * k->tile_columns + 2);
-    return ((pixels + 16 * windows) * (size_t)c->channels +
-            16 * windows * (size_t)k->block_vectors * (size_t)k->vector) *
-           sizeof(float);
+    size_t windows = (size_t)k->tile_rows * (size_t)k->tile_columns * (size_t)k->images;
+    size_t pixels = (size_t)(2 * k->tile_rows + 2) * (size_t)(2 * k->tile_columns + 2) * (size_t)c->channels;
+    size_t products = 16 * windows * (size_t)k->block_vectors * (size_t)k->vector;
+    return (16 * windows * (size_t)c->channels + (pixels > products ? pixels : products)) * sizeof(float);
 }
 
 static int64_t filter_bytes(const tsr_conv2d_descriptor *c)
@@ -53,44 +59,70 @@ static bool filters_kept(const tsr_conv2d_descriptor *c)
     return filter_bytes(c) <= FILTERS_KEPT;
 }
 
-/* Cycles for the windows of one image, by point and channel. A cycle is a multiply-add of vectors or a load, a step of
- * the loop over channels takes at least as many as hide the latency of a sum, and each tile reads all filters, at 64
- * bytes a cycle or, where they do not stay in the cache, 6; it also copies its pixels, which overlap with the next
- * tile's. */
-static double cycles(const tsr_conv2d_descriptor *c, const blocking *k)
+/* Time for an image's windows, by point and channel. The unit is a multiply-add of vectors or a load: half a cycle
+ * where a processor does two. A step of the loop over channels takes at least as many as hide the latency of a sum, and
+ * storing the sums some more; each work-item reads all filters, at 32 bytes a unit or, where they do not stay in the
+ * cache, 4; it also copies its pixels, which overlap with the next tile's. */
+static double cost_of(const tsr_conv2d_descriptor *c, const blocking *k)
 {
     int32_t sums = k->block_windows * k->block_vectors, loads = k->block_windows + k->block_vectors;
-    int32_t step = sums > loads ? sums : loads;
+    int32_t windows = k->tile_rows * k->tile_columns * k->images;
+    double step = sums > loads ? sums : loads;
     if (step < 8) step = 8;
-    double blocks = (double)divide_up(k->tile_rows * k->tile_columns, k->block_windows) *
-                    divide_up(divide_up(c->filters, k->vector), k->block_vectors);
-    double reading = 4.0 * c->filters / (filters_kept(c) ? 64 : 6);
-    reading += (2 * k->tile_rows + 2) * (2 * k->tile_columns + 2) / (8.0 * k->channel_vector);
-    return (blocks * step + reading) * divide_up(k->rows, k->tile_rows) * divide_up(k->columns, k->tile_columns);
+    step += (2.0 * sums + 16) / c->channels;
+    double blocks =
+        (double)divide_up(windows, k->block_windows) * divide_up(divide_up(c->filters, k->vector), k->block_vectors);
+    double reading = 4.0 * c->filters / (filters_kept(c) ? 32 : 4);
+    double pixels = (2 * k->tile_rows + 2) * (2 * k->tile_columns + 2) * k->images / (8.0 * k->channel_vector);
+    return (blocks * step + reading + pixels) / k->images * divide_up(k->rows, k->tile_rows) *
+           divide_up(k->columns, k->tile_columns);
 }
 
-/* Chooses tile and block of registers by the estimate above. */
-static void choose_block(const tsr_conv2d_descriptor *c, blocking *k)
+/* Bytes of filters of a block at one point, which should stay in the first-level cache. */
+static size_t panel_bytes(const tsr_conv2d_descriptor *c, const blocking *k)
+{
+    return (size_t)c->channels * (size_t)k->block_vectors * (size_t)k->vector * sizeof(float);
+}
+
+/* The best block of registers for the tile and images of *k; *best and *chosen are what was found so far. */
+static void choose_block(const tsr_conv2d_descriptor *c, blocking *k, double *best, blocking *chosen)
 {
     int32_t vectors = divide_up(c->filters, k->vector), registers = k->vector == 16 ? 16 : 12;
-    int32_t most_windows = filters_kept(c) ? 16 : 64;
+    int32_t windows = k->tile_rows * k->tile_columns; /* there may be but one image */
     size_t most_bytes = filters_kept(c) ? PRIVATE_WISH : PRIVATE_LARGE;
+    for (k->block_windows = 1; k->block_windows <= windows && k->block_windows <= registers; k->block_windows++)
+        for (k->block_vectors = 1; k->block_vectors <= vectors; k->block_vectors++) {
+            if (k->block_windows * k->block_vectors > registers) break;
+            if (k->block_vectors > 1 && panel_bytes(c, k) > PANEL_BYTES) break;
+            if (chosen->images && private_bytes(c, k) > most_bytes) break;
+            double cost = cost_of(c, k);
+            if (chosen->images && cost >= *best) continue;
+            *best = cost;
+            *chosen = *k;
+        }
+}
+
+static int32_t most_windows(const tsr_conv2d_descriptor *c, const blocking *k)
+{
+    if (!filters_kept(c)) return MOST_WINDOWS;
+    int32_t part = k->rows * k->columns / IMAGE_GROUPS;
+    return part < FEW_WINDOWS ? FEW_WINDOWS : part < MOST_WINDOWS ? part : MOST_WINDOWS;
+}
+
+/* Chooses tile, images and block of registers by the estimate above. */
+static void choose_tile(const tsr_conv2d_descriptor *c, blocking *k)
+{
     double best = 0;
+    int32_t most = most_windows(c, k);
     blocking chosen = {0};
-    for (int32_t most = k->columns < 16 ? k->columns : 16; most >= 1; most--)
+    for (int32_t wide = k->columns < 16 ? k->columns : 16; wide >= 1; wide--)
         for (k->tile_rows = 1; k->tile_rows <= k->rows; k->tile_rows++) {
-            k->tile_columns = tsr_equal_parts(k->columns, most);
+            k->tile_columns = tsr_equal_parts(k->columns, wide);
             int32_t windows = k->tile_rows * k->tile_columns;
-            if (windows > most_windows) break;
-            for (k->block_windows = 1; k->block_windows <= windows; k->block_windows++)
-                for (k->block_vectors = 1; k->block_vectors <= vectors; k->block_vectors++) {
-                    if (k->block_windows * k->block_vectors > registers) break;
-                    if (chosen.block_windows && private_bytes(c, k) > most_bytes) break;
-                    double cost = cycles(c, k);
-                    if (chosen.block_windows && cost >= best) continue;
-                    best = cost;
-                    chosen = *k;
-                }
+            bool whole = k->tile_rows == k->rows && k->tile_columns == k->columns;
+            if (windows > most) break;
+            for (k->images = 1; k->images <= (whole ? most / windows : 1); k->images++)
+                choose_block(c, k, &best, &chosen);
         }
     *k = chosen;
 }
@@ -98,16 +130,17 @@ static void choose_block(const tsr_conv2d_descriptor *c, blocking *k)
 static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
 {
     const tsr_conv2d_descriptor *c = s->conv2d;
-    *k = (blocking){.vector = (int32_t)tsr_vector_width(target), .rows = s->rows, .columns = s->columns};
-    k->channel_vector = k->vector;
-    while (k->vector > c->filters) k->vector /= 2;
+    *k = (blocking){.vector = tsr_form_vector(target, c->filters),
+                    .channel_vector = (int32_t)tsr_vector_width(target),
+                    .rows = s->rows,
+                    .columns = s->columns};
     while (k->channel_vector > c->channels) k->channel_vector /= 2;
     if (!s->pool) {
         k->rows = divide_up(s->rows, 2);
         k->columns = divide_up(s->columns, 2);
     }
     k->partial = 2 * k->rows > s->conv_rows || 2 * k->columns > s->conv_columns;
-    choose_block(c, k);
+    choose_tile(c, k);
     if (private_bytes(c, k) > PRIVATE_LARGE)
         return tsr_refuse(needs, "a window's pixels, transformed, take %zu bytes, more than %d", private_bytes(c, k),
                           PRIVATE_LARGE);
@@ -117,8 +150,8 @@ static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, 
 
     /* Few tiles: the filters are shared out as well. */
     double work = 16.0 * c->channels * k->tile_rows * k->tile_columns * k->blocks * k->block_vectors;
-    int32_t shares = 1, tiles = k->tiles_down * k->tiles_across;
-    while (shares < k->blocks && shares * tiles < IMAGE_GROUPS && work / (shares + 1) >= GROUP_WORK) shares++;
+    int32_t shares = 1, tiles = k->tiles_down * k->tiles_across, most = c->filters / SHARE_FILTERS;
+    while (shares < most && shares * tiles < IMAGE_GROUPS && work / (shares + 1) >= GROUP_WORK) shares++;
     k->share = divide_up(k->blocks, shares);
     return true;
 }
@@ -159,10 +192,10 @@ static void make_options(const tsr_conv2d_span *s, const blocking *k, char *opti
     const char *mode = "";
     if (s->pool) mode = s->pool->mode == TSR_POOL_AVERAGE ? " -DPOOL_AVERAGE" : " -DPOOL_MAX";
     snprintf(options, size,
-             "-DVW=%d -DCHANNEL_VW=%d -DCHANNELS=%d -DFILTERS=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DBLOCK_WINDOWS=%d "
-             "-DBLOCK_VECTORS=%d%s%s%s%s%s",
-             k->vector, k->channel_vector, c->channels, c->filters, k->tile_rows, k->tile_columns, k->block_windows,
-             k->block_vectors, mode, k->partial ? " -DPARTIAL" : "", c->bias ? " -DBIAS" : "",
+             "-DVW=%d -DCHANNEL_VW=%d -DCHANNELS=%d -DFILTERS=%d -DTILE_ROWS=%d -DTILE_COLUMNS=%d -DIMAGES=%d "
+             "-DBLOCK_WINDOWS=%d -DBLOCK_VECTORS=%d%s%s%s%s%s",
+             k->vector, k->channel_vector, c->channels, c->filters, k->tile_rows, k->tile_columns, k->images,
+             k->block_windows, k->block_vectors, mode, k->partial ? " -DPARTIAL" : "", c->bias ? " -DBIAS" : "",
              s->winner != TSR_NONE ? " -DWINNER" : "", activation);
 }
 
@@ -188,12 +221,13 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_int(launch, y->origin, &status);
     for (int i = 0; i < 3; i++) tsr_launch_int(launch, y->stride[i], &status);
     if (s.winner != TSR_NONE) tsr_launch_value(step, launch, s.winner, &status);
-    const int32_t extents[] = {s.conv2d->height, s.conv2d->width, s.top,     s.left,         s.conv_rows,
-                               s.conv_columns,   k.rows,          k.columns, k.tiles_across, k.share};
+    const int32_t extents[] = {s.conv2d->height, s.conv2d->width, s.top,          s.left,
+                               s.conv_rows,      s.conv_columns,  k.rows,         k.columns,
+                               k.tiles_across,   k.share,         s.conv2d->batch};
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) tsr_launch_int(launch, extents[i], &status);
     const size_t local[3] = {1, 1, 1};
     const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, (size_t)divide_up(k.blocks, k.share),
-                              (size_t)s.conv2d->batch};
+                              (size_t)divide_up(s.conv2d->batch, k.images)};
     tsr_launch_over(step, launch, 3, global, local, false, &status);
     return status;
 }

@@ -42,7 +42,7 @@ static tsr_status find_form(tsr_plan *plan, int value, tsr_form form, const tsr_
         return tsr_fail_memory("the plan", sizeof *plan->forms);
     tsr_bound_form *f = &plan->forms[plan->form_count++];
     *f = (tsr_bound_form){.value = root, .form = form, .conv2d = conv2d};
-    tsr_status status = tsr_buffer_create(plan->device, CL_MEM_READ_WRITE, tsr_form_bytes(form, conv2d),
+    tsr_status status = tsr_buffer_create(plan->device, CL_MEM_READ_WRITE, tsr_form_bytes(&plan->target, form, conv2d),
                                           "a form of the weights", &f->buffer);
     *buffer = f->buffer;
     return status;

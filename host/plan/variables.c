@@ -178,7 +178,7 @@ tsr_status tsr_variables_form(tsr_variables *variables, const tsr_target *target
                   sizeof *variables->forms))
         return tsr_fail_memory("a form of the weights", sizeof *variables->forms);
     tsr_form_entry entry = {.slot = slot, .form = form};
-    tsr_status status = tsr_buffer_create(variables->device, CL_MEM_READ_WRITE, tsr_form_bytes(form, conv2d),
+    tsr_status status = tsr_buffer_create(variables->device, CL_MEM_READ_WRITE, tsr_form_bytes(target, form, conv2d),
                                           "a form of the weights", &entry.buffer);
     if (!status)
         status = tsr_form_prepare(target, form, conv2d, variables->parts[0][slot], entry.buffer, &entry.launch);
