@@ -7,6 +7,7 @@
 #include "tessera/ops.h"
 #include "tessera/plan.h"
 #include "tessera/model.h"
+#include "tessera/tune.h"
 #include "tessera/io.h"
 
 #endif

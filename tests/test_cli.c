@@ -42,6 +42,7 @@ START_TEST(every_command_explains_its_options)
         {"summary", "[MODEL]"},
         {"plot", "[MODEL]|--output FILE|(default: cnn-architecture.png)|--show-shapes|--dpi N"},
         {"explain", "[MODEL]|--batch-size N|--inference|--device D|--gemm auto|--no-fusion|--json"},
+        {"tune", "--model FILE|--budget SECONDS|(default: 60)|--batch-size N|(default: 32)|--device D|--list|--clear"},
         {"bench", "--model FILE|--data DIR|--batch-size N|--steps N|--images N|--device D|--gemm auto|--sweep|--shapes "
                   "N|--json"},
     };
@@ -95,6 +96,8 @@ START_TEST(wrong_usage_exits_with_2)
         {"plot --dpi 0", "--dpi wants a whole number"},
         {"explain --batch-size 0", "--batch-size wants"},
         {"devices all", "too many"},
+        {"tune --budget 0", "--budget wants a number from 1"},
+        {"tune model.json", "too many"},
         {"bench --steps 0", "--steps wants"},
         {"bench --sweep --shapes 1000", "--shapes wants a whole number from 1 to "},
     };

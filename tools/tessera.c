@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const command *const commands[] = {&command_devices, &command_train, &command_evaluate, &command_predict,
-                                          &command_summary, &command_plot,  &command_explain,  &command_bench};
+static const command *const commands[] = {&command_devices, &command_train,   &command_evaluate,
+                                          &command_predict, &command_summary, &command_plot,
+                                          &command_explain, &command_tune,    &command_bench};
 static const size_t command_count = sizeof commands / sizeof commands[0];
 
 static void print_usage(FILE *file)
@@ -21,7 +22,8 @@ static void print_usage(FILE *file)
           "  --version  print the version\n\n"
           "Environment:\n  TESSERA_DEVICE  the device to use where --device is not given: a number or a part of its "
           "name\n"
-          "  TESSERA_DATA    the data set's directory where --data is not given\n",
+          "  TESSERA_DATA    the data set's directory where --data is not given\n"
+          "  TESSERA_TUNING  0 to leave aside what tessera tune has found\n",
           file);
 }
 

@@ -90,8 +90,7 @@ void tsr_device_close(tsr_device *device)
     if (device->queue) clFinish(device->queue);
     tsr_profile_free(device->profile);
     tsr_programs_free(device);
-    if (device->tuning) tsr_tuning_clear(device->tuning);
-    free(device->tuning);
+    tsr_device_forget_tuning(device);
     if (device->queue) clReleaseCommandQueue(device->queue);
     if (device->context) clReleaseContext(device->context);
     pthread_mutex_destroy(&device->program_lock);

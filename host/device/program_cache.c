@@ -77,8 +77,9 @@ bool tsr_program_cache_load(tsr_device *device, const char *key, const char *opt
     const unsigned char *binary;
     size_t size, length;
     bool loaded = false;
-    if (directory && tsr_directory_is_private(directory) && (path = entry_path(directory, key)) && access(path, R_OK) == 0 &&
-        tsr_file_read(path, MAX_ENTRY, &data, &size) == TSR_OK && find_binary(data, size, key, &binary, &length))
+    if (directory && tsr_directory_is_private(directory) && (path = entry_path(directory, key)) &&
+        access(path, R_OK) == 0 && tsr_file_read(path, MAX_ENTRY, &data, &size) == TSR_OK &&
+        find_binary(data, size, key, &binary, &length))
         loaded = build_binary(device, binary, length, options, program);
     free(data);
     free(path);

@@ -260,3 +260,10 @@ const tsr_tuning *tsr_device_tuning(tsr_device *device)
     if (!asked || strcmp(asked, "0") != 0) (void)tsr_tuning_load(device, device->tuning);
     return device->tuning;
 }
+
+void tsr_device_forget_tuning(tsr_device *device)
+{
+    if (device->tuning) tsr_tuning_clear(device->tuning);
+    free(device->tuning);
+    device->tuning = NULL;
+}

@@ -48,5 +48,7 @@ tsr_status tsr_tuning_store(tsr_device *device, const tsr_tuning *tuning);
 /* The stored tuning, read once; empty where there is none that fits, and where the environment variable TESSERA_TUNING
  * is 0. */
 const tsr_tuning *tsr_device_tuning(tsr_device *device);
+/* Lets it be read again when it is asked for. */
+void tsr_device_forget_tuning(tsr_device *device);
 
 #endif

@@ -23,6 +23,8 @@
 #define PANEL_BYTES (32 * 1024)
 /* With fewer channels or filters the transforms cost more than the multiplications that they save. */
 #define FEWEST 8
+/* The transforms' sums round as well. */
+#define SLACK 4
 
 /* How the work is cut. It depends on the shape of one image alone, so that batches of any size share a program. */
 typedef struct blocking {
@@ -250,6 +252,7 @@ const tsr_implementation tsr_implementation_conv2d_winograd_activation_cpu = {
     .match = match_activation,
     .supports = supports,
     .prepare = prepare,
+    .slack = SLACK,
 };
 
 const tsr_implementation tsr_implementation_conv2d_winograd_pool_cpu = {
@@ -258,6 +261,7 @@ const tsr_implementation tsr_implementation_conv2d_winograd_pool_cpu = {
     .match = match_pool,
     .supports = supports,
     .prepare = prepare,
+    .slack = SLACK,
 };
 
 const tsr_implementation tsr_implementation_conv2d_winograd_cpu = {
@@ -266,4 +270,5 @@ const tsr_implementation tsr_implementation_conv2d_winograd_cpu = {
     .match = tsr_match_single,
     .supports = supports,
     .prepare = prepare,
+    .slack = SLACK,
 };

@@ -209,6 +209,9 @@ struct tsr_implementation {
 
     /* Enqueues; NULL: the step's launches one after another. */
     tsr_status (*enqueue)(tsr_step *step);
+
+    /* Multiplies the error that ops/twin.h allows, for an algorithm that rounds more than sums do; 0: 1. */
+    double slack;
 };
 
 /* Matches a chain: `primitive` (the end), then, upwards, the makers of inputs of the kinds that follow, ended by

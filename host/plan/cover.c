@@ -110,6 +110,12 @@ static bool give_to(const covering *c, const char *name, tsr_covered *found)
     return given;
 }
 
+/* Whether the span could be left to shorter ones: portable implementations take single primitives, or all of a kind. */
+static bool can_fall_apart(const tsr_covered *found)
+{
+    return found->span.count > 1 && !is_portable(found->implementation);
+}
+
 /* Asks tuning about a span that an implementation would take; false when it is left to shorter ones. */
 static tsr_status ask_tuning(covering *c, tsr_covered *found, bool *take)
 {
@@ -125,7 +131,7 @@ static tsr_status ask_tuning(covering *c, tsr_covered *found, bool *take)
     found->tuned = strcmp(entry->choice, first->name) == 0;
     if (found->tuned) return TSR_OK;
     if (strcmp(entry->choice, TSR_TUNING_APART) == 0) {
-        *take = found->span.count == 1;
+        *take = !can_fall_apart(found);
         if (!*take) note(c, first, anchor, "tuning found shorter spans to be faster");
     } else if (give_to(c, entry->choice, found)) {
         char reason[192];
@@ -417,4 +423,25 @@ done:
     free(c.live);
     if (status) tsr_cover_clear(cover);
     return status;
+}
+
+int tsr_cover_alternatives(const tsr_graph *graph, const tsr_target *target, const tsr_covered *step,
+                           const char **names, int capacity)
+{
+    covering c = {.graph = graph, .target = target};
+    int count = 0;
+    c.implementations = tsr_implementations(&c.implementation_count);
+    c.banned = tsr_alloc(c.implementation_count * graph->primitive_count, sizeof *c.banned);
+    c.claimed = tsr_alloc(graph->primitive_count, sizeof *c.claimed);
+    tsr_covered *other = tsr_alloc(1, sizeof *other);
+    for (size_t i = 0; c.banned && c.claimed && other && i < c.implementation_count && count < capacity; i++) {
+        *other = *step;
+        if (c.implementations[i] != step->implementation && give_to(&c, c.implementations[i]->name, other))
+            names[count++] = c.implementations[i]->name;
+    }
+    if (count < capacity && can_fall_apart(step)) names[count++] = TSR_TUNING_APART;
+    free(c.banned);
+    free(c.claimed);
+    free(other);
+    return count;
 }

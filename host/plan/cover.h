@@ -33,6 +33,11 @@ tsr_status tsr_cover_graph(const tsr_graph *graph, const int *wanted, int wanted
                            const char *only, tsr_cover *cover);
 void tsr_cover_clear(tsr_cover *cover);
 
+/* The names of the implementations that could take a step's span in the place of the one that has it, in the list's
+ * order, at most `capacity`; and TSR_TUNING_APART (span_key.h) where shorter spans could. Returns how many. */
+int tsr_cover_alternatives(const tsr_graph *graph, const tsr_target *target, const tsr_covered *step,
+                           const char **names, int capacity);
+
 /* Whether the step reads the value from outside, operands that its kernels leave unread not counted. */
 bool tsr_covered_reads(const tsr_covered *step, int value);
 

@@ -51,6 +51,8 @@ tsr_status tsr_plan_bind_arena(tsr_plan *plan, cl_mem buffer);
 
 /* Enqueues one run; returns without waiting. */
 tsr_status tsr_plan_run(tsr_plan *plan);
+/* Enqueues one of its steps again, on what the last run has left: for measurements. */
+tsr_status tsr_plan_run_step(tsr_plan *plan, int step);
 
 /* Copies a wanted or bound value to the host, dense, halo left out, in the value's own type; waits. A stack of partial
  * sums is added up. */

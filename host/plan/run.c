@@ -258,19 +258,21 @@ static tsr_status enqueue_launch(tsr_plan *plan, const tsr_launch *launch)
                               launch->local[0] ? launch->local : NULL);
 }
 
+tsr_status tsr_plan_run_step(tsr_plan *plan, int number)
+{
+    tsr_step *step = &plan->steps[number];
+    tsr_status status = TSR_OK;
+    if (plan->work) tsr_profile_set_work(plan->device, &plan->work[number]);
+    if (step->implementation->enqueue) return step->implementation->enqueue(step);
+    for (int i = 0; i < step->launch_count && !status; i++) status = enqueue_launch(plan, &step->launches[i]);
+    return status;
+}
+
 tsr_status tsr_plan_run(tsr_plan *plan)
 {
     tsr_status status = plan->variables ? tsr_variables_refresh(plan->variables) : TSR_OK;
     for (size_t i = 0; i < plan->form_count && !status; i++) status = enqueue_launch(plan, &plan->forms[i].launch);
-    for (size_t s = 0; s < plan->cover.count && !status; s++) {
-        tsr_step *step = &plan->steps[s];
-        if (plan->work) tsr_profile_set_work(plan->device, &plan->work[s]);
-        if (step->implementation->enqueue) {
-            status = step->implementation->enqueue(step);
-        } else {
-            for (int i = 0; i < step->launch_count && !status; i++) status = enqueue_launch(plan, &step->launches[i]);
-        }
-    }
+    for (size_t s = 0; s < plan->cover.count && !status; s++) status = tsr_plan_run_step(plan, (int)s);
     if (plan->work) tsr_profile_set_work(plan->device, NULL);
     if (plan->updates && plan->variables) tsr_variables_changed(plan->variables);
     return status;

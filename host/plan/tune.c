@@ -1,0 +1,324 @@
+/* The search: for each span of a graph's cover the other implementations that could take it are measured in its place,
+ * and the best one that is faster beyond the noise, right, and no loss to the whole graph becomes its choice. */
+#include "plan/tune.h"
+
+#include "base/memory.h"
+#include "base/time.h"
+#include "ops/primitive.h"
+#include "plan/cover.h"
+#include "plan/span_key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Seconds of rounds: for a span, and for a whole graph. */
+static const double span_seconds = 0.3, graph_seconds = 1;
+
+/* A candidate is taken when three of four rounds gain at least this part of the time. */
+static const double least_gain = 0.03;
+
+enum { MOST_CANDIDATES = 16 };
+
+typedef struct candidate {
+    const char *name;
+    double before, after, upper;
+} candidate;
+
+/* The pass over a graph. */
+typedef struct pass {
+    tsr_tuner *tuner;
+    const char *what;
+    const tsr_graph *graph;
+    const int *wanted;
+    int wanted_count;
+    tsr_target target; /* with the tuner's choices */
+    size_t first;      /* of the tuner's entries that this pass has added */
+} pass;
+
+static void report(const tsr_tuner *t, tsr_tune_event event)
+{
+    event.elapsed = tsr_seconds() - t->began;
+    if (t->options->report) t->options->report(t->options->context, &event);
+}
+
+/* Stores what was found, beside what was stored before. */
+static tsr_status save(tsr_tuner *t)
+{
+    tsr_tuning all;
+    tsr_status status = tsr_tuning_copy(&t->stored, &all);
+    for (size_t i = 0; i < t->found.count && !status; i++) {
+        const tsr_tuning_entry *e = &t->found.entries[i];
+        status = tsr_tuning_put(&all, e->key, e->choice, e->before, e->after);
+    }
+    if (!status) status = tsr_tuning_store(t->device, &all);
+    tsr_tuning_clear(&all);
+    return status;
+}
+
+/* The names of the layers whose work it is, each once; whether there were any. */
+static bool add_layers(const pass *p, const tsr_covered *step, tsr_text *text)
+{
+    int count = 0;
+    for (int i = 0; i < step->span.count; i++) {
+        int layer = p->graph->primitives[step->span.primitives[i]].layer;
+        bool known = layer == TSR_NONE;
+        for (int k = 0; k < i; k++) known |= p->graph->primitives[step->span.primitives[k]].layer == layer;
+        if (!known) tsr_text_add(text, "%s%s", count++ ? ", " : "", p->tuner->layer_names[layer]);
+    }
+    return count > 0;
+}
+
+/* The step as people know it: "conv2d_1, max_pooling2d_1: conv2d, pool2d, activation". */
+static void describe(const pass *p, const tsr_covered *step, tsr_text *text)
+{
+    int kind = TSR_NONE;
+    tsr_text_add(text, add_layers(p, step, text) ? ": " : "");
+    for (int i = 0; i < step->span.count; i++) {
+        const tsr_primitive *q = &p->graph->primitives[step->span.primitives[i]];
+        if ((int)q->kind != kind) tsr_text_add(text, "%s%s", i ? ", " : "", tsr_kind_name(q->kind));
+        kind = (int)q->kind;
+    }
+}
+
+static double flops_of(const pass *p, const tsr_covered *step)
+{
+    double flops = 0;
+    for (int i = 0; i < step->span.count; i++)
+        flops += tsr_primitive_flops(p->graph, &p->graph->primitives[step->span.primitives[i]]);
+    return flops;
+}
+
+/* Gives the worker an order about the choices found so far, or about none, and other ones. */
+static tsr_tune_outcome ask(pass *p, tsr_tune_task task, double seconds, const tsr_span *span, const tsr_tuning *before,
+                            const tsr_tuning *after, tsr_tune_reply *reply)
+{
+    tsr_tuner *t = p->tuner;
+    const tsr_device_info *info = &t->device->info;
+    bool *marked = tsr_alloc(p->graph->primitive_count, sizeof *marked);
+    if (!marked) {
+        t->worker.error = tsr_fail_memory("tuning", p->graph->primitive_count);
+        return TSR_OUTCOME_ERROR;
+    }
+    for (size_t i = 0; i < p->graph->primitive_count; i++) marked[i] = !span || tsr_span_has(span, (int)i);
+    tsr_tune_work work = {.order = {.magic = TSR_TUNE_MAGIC,
+                                    .task = task,
+                                    .gemm = p->target.gemm,
+                                    .seconds = seconds,
+                                    .primitive_count = (uint32_t)p->graph->primitive_count,
+                                    .value_count = (uint32_t)p->graph->value_count,
+                                    .wanted_count = (uint32_t)p->wanted_count},
+                          .graph = *p->graph,
+                          .wanted = (int *)(uintptr_t)p->wanted, /* it is only sent */
+                          .marked = marked,
+                          .tunings = {*before, *after}};
+    snprintf(work.order.device, sizeof work.order.device, "%s %s", info->platform, info->name);
+    tsr_tune_outcome outcome = tsr_tune_ask(&t->worker, &work, t->limit, t->deadline, reply);
+    free(marked);
+    return outcome;
+}
+
+/* What an outcome without a reply means for the tuning as a whole. */
+static tsr_status status_of(tsr_tuner *t, tsr_tune_outcome outcome)
+{
+    if (outcome == TSR_OUTCOME_TIME_UP) t->time_up = true;
+    if (outcome == TSR_OUTCOME_INTERRUPTED) return tsr_fail(TSR_INTERRUPTED, "interrupted; what was found is kept");
+    return outcome == TSR_OUTCOME_ERROR ? t->worker.error : TSR_OK;
+}
+
+static void refuse(tsr_tuner *t, const char *name, const char *reason)
+{
+    t->result.refused++;
+    report(t, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = name, .reason = reason});
+}
+
+/* The found choices with one more. */
+static tsr_status with_choice(const tsr_tuner *t, const char *key, const char *name, tsr_tuning *tuning)
+{
+    tsr_status status = tsr_tuning_copy(&t->found, tuning);
+    if (!status) status = tsr_tuning_put(tuning, key, name, 0, 0);
+    if (status) tsr_tuning_clear(tuning);
+    return status;
+}
+
+/* Times a candidate in the place of the step; *faster says whether it gains. */
+static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *key, candidate *c, bool *faster)
+{
+    tsr_tuner *t = p->tuner;
+    tsr_tune_reply reply;
+    tsr_tuning tuning;
+    *faster = false;
+    tsr_status status = with_choice(t, key, c->name, &tuning);
+    if (status) return status;
+    tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, span_seconds, &step->span, &t->found, &tuning, &reply);
+    tsr_tuning_clear(&tuning);
+    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return status_of(t, outcome);
+    if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) return TSR_OK;
+    t->result.candidates++;
+    if (outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
+        refuse(t, c->name, reply.text);
+        return TSR_OK;
+    }
+    c->before = reply.before, c->after = reply.after, c->upper = reply.upper;
+    *faster = reply.upper < 1 - least_gain;
+    report(t, (tsr_tune_event){.news = *faster ? TSR_TUNE_FASTER : TSR_TUNE_SLOWER,
+                               .name = c->name,
+                               .before = c->before,
+                               .after = c->after});
+    return TSR_OK;
+}
+
+/* Whether a fast candidate is right, and no loss to the graph as a whole. */
+static tsr_status accept_candidate(pass *p, const char *key, const candidate *c, bool *accepted)
+{
+    tsr_tuner *t = p->tuner;
+    tsr_tune_reply reply;
+    tsr_tuning tuning;
+    char reason[192];
+    *accepted = false;
+    tsr_status status = with_choice(t, key, c->name, &tuning);
+    if (status) return status;
+    double left = t->deadline - tsr_seconds();
+    tsr_tune_outcome outcome =
+        ask(p, TSR_TASK_CHECK, left < t->limit ? left : t->limit, NULL, &t->found, &tuning, &reply);
+    bool right = outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.right;
+    if (right) outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, NULL, &t->found, &tuning, &reply);
+    tsr_tuning_clear(&tuning);
+    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return status_of(t, outcome);
+    if (!right || outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
+        refuse(t, c->name, reply.text);
+    } else if (reply.ratio > 1) {
+        snprintf(reason, sizeof reason, "with it all of %s takes longer, %.3f ms rather than %.3f", p->what,
+                 reply.after * 1e3, reply.before * 1e3);
+        refuse(t, c->name, reason);
+    } else {
+        *accepted = true;
+    }
+    return TSR_OK;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    double left = ((const candidate *)a)->after, right = ((const candidate *)b)->after;
+    return (left > right) - (left < right);
+}
+
+/* Measures the candidates for a step and settles its choice. */
+static tsr_status tune_step(pass *p, const tsr_covered *step, const char *key, const char *const *names, int count)
+{
+    tsr_tuner *t = p->tuner;
+    tsr_text what = {0};
+    candidate fast[MOST_CANDIDATES];
+    int fast_count = 0;
+    const char *choice = step->implementation->name;
+    double before = 0, after = 0;
+    bool accepted = false;
+    tsr_status status = TSR_OK;
+    describe(p, step, &what);
+    report(t, (tsr_tune_event){.news = TSR_TUNE_SPAN, .what = what.data, .name = choice});
+    tsr_text_clear(&what);
+    for (int i = 0; i < count && !status && !t->time_up; i++) {
+        bool faster;
+        fast[fast_count] = (candidate){.name = names[i]};
+        status = time_candidate(p, step, key, &fast[fast_count], &faster);
+        if (!status && faster) fast_count++;
+    }
+    if (status || t->time_up) return status;
+    qsort(fast, (size_t)fast_count, sizeof *fast, compare_candidates);
+    for (int i = 0; i < fast_count && !accepted; i++) {
+        status = accept_candidate(p, key, &fast[i], &accepted);
+        if (status || t->time_up) return status;
+        if (accepted) choice = fast[i].name, before = fast[i].before, after = fast[i].after;
+    }
+    t->result.spans++;
+    status = tsr_tuning_put(&t->found, key, choice, before, after);
+    if (!status) status = save(t);
+    if (status || !accepted) return status;
+    t->result.chosen++;
+    report(t, (tsr_tune_event){.news = TSR_TUNE_CHOSEN, .name = choice, .before = before, .after = after});
+    return TSR_OK;
+}
+
+/* The step with the most work among those that have candidates and no entry yet; *count is 0 when there is none. */
+static tsr_status next_step(pass *p, const tsr_cover *cover, const tsr_covered **step, tsr_text *key,
+                            const char **names, int *count)
+{
+    double most = -1;
+    *count = 0;
+    for (size_t s = 0; s < cover->count; s++) {
+        const char *candidates[MOST_CANDIDATES];
+        tsr_text found = {0};
+        double flops = flops_of(p, cover->steps[s]);
+        if (flops <= most) continue;
+        tsr_span_key(&cover->steps[s]->span, p->wanted, p->wanted_count, &p->target, &found);
+        if (found.failed) return tsr_fail_memory("tuning", found.length);
+        int number = 0;
+        if (found.length <= TSR_TUNING_TEXT && !tsr_tuning_find(&p->tuner->found, found.data))
+            number = tsr_cover_alternatives(p->graph, &p->target, cover->steps[s], candidates, MOST_CANDIDATES);
+        if (number == 0) {
+            tsr_text_clear(&found);
+            continue;
+        }
+        tsr_text_clear(key);
+        *key = found;
+        *step = cover->steps[s];
+        *count = number;
+        memcpy(names, candidates, (size_t)number * sizeof *names);
+        most = flops;
+    }
+    return TSR_OK;
+}
+
+/* Measures the graph as a whole without tuning and with it; when that is a loss, what this pass has found goes. */
+static tsr_status finish(pass *p)
+{
+    static const tsr_tuning none = {0};
+    tsr_tuner *t = p->tuner;
+    tsr_tune_reply reply;
+    tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, NULL, &none, &t->found, &reply);
+    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return status_of(t, outcome);
+    if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) {
+        report(t, (tsr_tune_event){.news = TSR_TUNE_PASSED, .what = p->what});
+        return TSR_OK;
+    }
+    if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.ratio <= 1) {
+        report(t, (tsr_tune_event){
+                      .news = TSR_TUNE_PASSED, .what = p->what, .before = reply.before, .after = reply.after});
+        return TSR_OK;
+    }
+    while (t->found.count > p->first) {
+        const char *key = t->found.entries[t->found.count - 1].key;
+        tsr_tuning_remove(&t->stored, key);
+        tsr_tuning_remove(&t->found, key);
+    }
+    refuse(t, "all of these choices together",
+           outcome == TSR_OUTCOME_FAILED || reply.status ? reply.text : "they are slower than without tuning");
+    return save(t);
+}
+
+tsr_status tsr_tune_graph(tsr_tuner *t, const char *what, const tsr_graph *graph, const int *wanted, int wanted_count)
+{
+    pass p = {.tuner = t,
+              .what = what,
+              .graph = graph,
+              .wanted = wanted,
+              .wanted_count = wanted_count,
+              .target = {.device = t->device,
+                         .fuse = true,
+                         .vector_width = t->device->info.vector_width,
+                         .tuning = &t->found},
+              .first = t->found.count};
+    tsr_status status = TSR_OK;
+    report(t, (tsr_tune_event){.news = TSR_TUNE_PASS, .what = what});
+    for (int count = 1; count && !status && !t->time_up;) {
+        tsr_cover cover;
+        tsr_text key = {0};
+        const tsr_covered *step = NULL;
+        const char *names[MOST_CANDIDATES];
+        if ((status = tsr_cover_graph(graph, wanted, wanted_count, &p.target, NULL, &cover))) break;
+        status = next_step(&p, &cover, &step, &key, names, &count);
+        if (!status && count) status = tune_step(&p, step, key.data, names, count);
+        tsr_text_clear(&key);
+        tsr_cover_clear(&cover);
+    }
+    return status || t->time_up ? status : finish(&p);
+}

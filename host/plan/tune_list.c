@@ -1,0 +1,48 @@
+/* What is stored, for people. */
+#include "base/memory.h"
+#include "base/text.h"
+#include "device/tuning.h"
+#include "tessera/tune.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+char *tsr_tune_path(const tsr_device *device)
+{
+    return tsr_tuning_path(device);
+}
+
+tsr_status tsr_tune_list(tsr_device *device, char **text)
+{
+    tsr_tuning tuning;
+    tsr_text list = {0};
+    *text = NULL;
+    tsr_status status = tsr_tuning_load(device, &tuning);
+    if (status) return status;
+    tsr_text_add(&list, "%-32s  %9s  %9s  %s\n", "CHOICE", "MS BEFORE", "AFTER", "FOR");
+    for (size_t i = 0; i < tuning.count; i++) {
+        const tsr_tuning_entry *e = &tuning.entries[i];
+        if (e->before > 0)
+            tsr_text_add(&list, "%-32s  %9.4f  %9.4f  %s\n", e->choice, e->before * 1e3, e->after * 1e3, e->key);
+        else
+            tsr_text_add(&list, "%-32s  %9s  %9s  %s\n", e->choice, "", "unchanged", e->key);
+    }
+    tsr_tuning_clear(&tuning);
+    *text = tsr_text_take(&list);
+    return *text ? TSR_OK : tsr_fail_memory("the list", list.length);
+}
+
+tsr_status tsr_tune_clear(tsr_device *device, bool *removed)
+{
+    char *path = tsr_tuning_path(device);
+    tsr_status status = TSR_OK;
+    if (!path) return tsr_fail(TSR_NOT_FOUND, "neither XDG_CACHE_HOME nor HOME is set: there is no place for tuning");
+    bool gone = unlink(path) == 0;
+    if (!gone && errno != ENOENT && errno != ENOTDIR)
+        status = tsr_fail(TSR_IO, "cannot remove %s: %s", path, strerror(errno));
+    if (removed) *removed = gone;
+    tsr_device_forget_tuning(device);
+    free(path);
+    return status;
+}

@@ -1,0 +1,163 @@
+/* The worker process from outside: started, asked, and ended when it does not answer. */
+#include "base/text.h"
+#include "base/time.h"
+#include "plan/tune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* Seconds that a device may take to open, and beyond its limit until a worker ends itself. */
+static const double opening = 60;
+enum { GRACE = 10 };
+
+/* Ends the worker; returns how it ended, as waitpid tells, if it had done so by itself. */
+static int end(tsr_tune_process *process, bool kill_it)
+{
+    int state = 0;
+    if (kill_it) kill(process->child, SIGKILL);
+    while (waitpid(process->child, &state, 0) < 0 && errno == EINTR) continue;
+    close(process->socket);
+    process->child = 0;
+    return state;
+}
+
+void tsr_tune_stop(tsr_tune_process *process)
+{
+    if (process->child) end(process, true);
+}
+
+/* A process with our end of its socket in *ours; its errno. */
+static int spawn(const char *const *command, int *ours, pid_t *child)
+{
+    int ends[2];
+    posix_spawn_file_actions_t actions;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return errno;
+    for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    int error = posix_spawn_file_actions_init(&actions);
+    if (!error) {
+        for (int i = 0; i < 2 && !error; i++) error = posix_spawn_file_actions_adddup2(&actions, ends[1], i);
+        if (!error) error = posix_spawnp(child, command[0], &actions, NULL, (char *const *)command, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(ends[1]);
+    if (error) close(ends[0]);
+    *ours = ends[0];
+    return error;
+}
+
+/* Waits for the reply until `deadline` and receives it; REPLY, TIME_UP, INTERRUPTED, or FAILED at the worker's end. */
+static tsr_tune_outcome wait_for(tsr_tune_process *process, double deadline, tsr_tune_reply *reply)
+{
+    enum { SLICE = 50 /* milliseconds */ };
+    size_t got = 0;
+    while (got < sizeof *reply) {
+        struct pollfd ready = {.fd = process->socket, .events = POLLIN};
+        if (process->interrupted && *process->interrupted) return TSR_OUTCOME_INTERRUPTED;
+        if (tsr_seconds() > deadline) return TSR_OUTCOME_TIME_UP;
+        if (poll(&ready, 1, SLICE) <= 0) continue;
+        ssize_t bytes = read(process->socket, (char *)reply + got, sizeof *reply - got);
+        if (bytes < 0 && errno == EINTR) continue;
+        if (bytes <= 0) return TSR_OUTCOME_FAILED;
+        got += (size_t)bytes;
+    }
+    return reply->magic == TSR_TUNE_MAGIC ? TSR_OUTCOME_REPLY : TSR_OUTCOME_FAILED;
+}
+
+static tsr_tune_outcome start(tsr_tune_process *process)
+{
+    tsr_tune_reply hello;
+    int error = spawn(process->command, &process->socket, &process->child);
+    if (error) {
+        process->child = 0;
+        process->error = tsr_fail(TSR_IO, "cannot start the worker %s: %s", process->command[0], strerror(error));
+        return TSR_OUTCOME_ERROR;
+    }
+    tsr_tune_outcome outcome = wait_for(process, tsr_seconds() + opening, &hello);
+    if (outcome == TSR_OUTCOME_REPLY && hello.status == TSR_OK) return outcome;
+    tsr_tune_stop(process);
+    if (outcome == TSR_OUTCOME_INTERRUPTED) return outcome;
+    if (outcome == TSR_OUTCOME_REPLY)
+        process->error = tsr_fail(hello.status, "the worker %s: %s", process->command[0], hello.text);
+    else
+        process->error = tsr_fail(TSR_IO, "the worker %s does not answer", process->command[0]);
+    return TSR_OUTCOME_ERROR;
+}
+
+static bool send_part(int to, const void *data, size_t bytes)
+{
+    for (const char *at = data; bytes > 0;) {
+        ssize_t sent = send(to, at, bytes, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) return false;
+        at += sent;
+        bytes -= (size_t)sent;
+    }
+    return true;
+}
+
+static void add_tuning(const tsr_tuning *tuning, tsr_text *text)
+{
+    for (size_t i = 0; i < tuning->count; i++)
+        tsr_text_add(text, "%s\t%s\n", tuning->entries[i].key, tuning->entries[i].choice);
+}
+
+static bool send_work(int to, const tsr_tune_work *work, double limit)
+{
+    tsr_text tunings[2] = {{0}};
+    tsr_tune_order order = work->order;
+    for (int k = 0; k < 2; k++) {
+        add_tuning(&work->tunings[k], &tunings[k]);
+        order.tuning_bytes[k] = (uint32_t)tunings[k].length;
+    }
+    order.limit = (uint32_t)limit + GRACE;
+    bool sent = !tunings[0].failed && !tunings[1].failed && send_part(to, &order, sizeof order) &&
+                send_part(to, work->graph.primitives, order.primitive_count * sizeof *work->graph.primitives) &&
+                send_part(to, work->graph.values, order.value_count * sizeof *work->graph.values) &&
+                send_part(to, work->wanted, order.wanted_count * sizeof *work->wanted) &&
+                send_part(to, work->marked, order.primitive_count * sizeof *work->marked);
+    for (int k = 0; k < 2; k++) {
+        sent = sent && send_part(to, tunings[k].data, tunings[k].length);
+        tsr_text_clear(&tunings[k]);
+    }
+    return sent;
+}
+
+/* How a worker ended that was to measure a candidate. */
+static void tell_end(int state, tsr_tune_reply *reply)
+{
+    if (WIFSIGNALED(state))
+        snprintf(reply->text, sizeof reply->text, "it crashes (signal %d)", WTERMSIG(state));
+    else
+        snprintf(reply->text, sizeof reply->text, "the process that ran it ended with %d", WEXITSTATUS(state));
+}
+
+tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *work, double limit, double deadline,
+                              tsr_tune_reply *reply)
+{
+    if (!process->child) {
+        tsr_tune_outcome outcome = start(process);
+        if (outcome != TSR_OUTCOME_REPLY) return outcome;
+    }
+    double now = tsr_seconds(), until = now + limit < deadline ? now + limit : deadline;
+    tsr_tune_outcome outcome =
+        send_work(process->socket, work, limit) ? wait_for(process, until, reply) : TSR_OUTCOME_FAILED;
+    if (outcome == TSR_OUTCOME_REPLY) return outcome;
+    int state = end(process, outcome != TSR_OUTCOME_FAILED);
+    *reply = (tsr_tune_reply){0};
+    if (outcome == TSR_OUTCOME_FAILED) tell_end(state, reply);
+    if (outcome == TSR_OUTCOME_TIME_UP && until < deadline) {
+        snprintf(reply->text, sizeof reply->text, "it does not end within %.0f s", limit);
+        return TSR_OUTCOME_FAILED;
+    }
+    return outcome;
+}

@@ -1,0 +1,194 @@
+/* tessera tune: what it finds, keeps, lists and forgets, and candidates that are wrong, hang or crash. */
+#include "base/file.h"
+#include "device/device.h"
+#include "support/cli.h"
+#include "support/poison.h"
+#include "support/support.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Where the program keeps what it finds, and the environment for it; `kernels` may be NULL. */
+static const char *const *environment(const char *kernels)
+{
+    static char cache[300];
+    static const char *variables[4];
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s", test_path("cache"));
+    variables[0] = cache;
+    variables[1] = "TESSERA_TUNING"; /* the tests' own setting is taken away */
+    variables[2] = kernels;
+    variables[3] = NULL;
+    return variables;
+}
+
+/* A dense layer without a loss: one span in each of two passes. */
+static const char *dense_network(void)
+{
+    static char path[256];
+    char *text;
+    tsr_model *model;
+    if (path[0]) return path;
+    snprintf(path, sizeof path, "%s", test_path("dense.json"));
+    check_ok(tsr_model_create("dense", &model));
+    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = 8, .width = 8, .channels = 1}));
+    check_ok(tsr_model_add_flatten(model, NULL));
+    check_ok(tsr_model_add_dense(model, &(tsr_dense_config){.units = 48}));
+    check_ok(tsr_model_to_json(model, &text));
+    check_ok(tsr_file_write(path, text, strlen(text)));
+    free(text);
+    tsr_model_free(model);
+    return path;
+}
+
+static void tune(int code, const char *kernels, const char *arguments)
+{
+    char command[512];
+    snprintf(command, sizeof command, "tune %s", arguments);
+    test_execute(cli_arguments(command), environment(kernels), &cli_process);
+    ck_assert_msg(cli_process.code == code, "tessera tune %s: exit code %d\n%s%s", arguments, cli_process.code,
+                  cli_process.out, cli_process.err);
+}
+
+static void tune_network(int code, const char *kernels, int budget)
+{
+    char arguments[400];
+    snprintf(arguments, sizeof arguments, "--model %s --budget %d", dense_network(), budget);
+    tune(code, kernels, arguments);
+}
+
+START_TEST(what_is_found_is_kept_listed_and_forgotten)
+{
+    tune(0, NULL, "--clear");
+    tune(1, NULL, "--list");
+    cli_contains(cli_process.err, "there is no tuning yet");
+    tune_network(0, NULL, 60);
+    cli_contains(cli_process.out, "prediction, batch 256\n");
+    cli_contains(cli_process.out, "prediction, batch 1\n");
+    cli_contains(cli_process.out, " dense: dense\n");
+    cli_contains(cli_process.out, "    dense    ");
+    cli_contains(cli_process.out, "candidates measured in ");
+    cli_contains(cli_process.out, "\nKept in ");
+    tune(0, NULL, "--list");
+    cli_contains(cli_process.out, "CHOICE");
+    cli_contains(cli_process.out, "dense 256x64>48 bias(a,b,c)!0");
+    cli_contains(cli_process.out, "dense 1x64>48 bias(a,b,c)!0");
+    tune(0, NULL, "--clear");
+    cli_contains(cli_process.out, "Removed");
+    tune(0, NULL, "--clear");
+    cli_contains(cli_process.out, "Nothing was stored");
+}
+END_TEST
+
+START_TEST(a_faster_implementation_is_chosen_and_used)
+{
+    char command[400];
+    const char *slow = poison_kernels("dense_cpu.cl", "dense_forward", POISON_SLOW);
+    if (test_device()->info.type != TSR_DEVICE_CPU) return; /* where another kernel comes first */
+    tune_network(0, slow, 60);
+    cli_contains(cli_process.out, " is chosen\n");
+    cli_contains(cli_process.out, "prediction, batch 256: ");
+    snprintf(command, sizeof command, "explain --inference --batch-size 256 %s", dense_network());
+    test_execute(cli_arguments(command), environment(slow), &cli_process);
+    ck_assert_int_eq(cli_process.code, 0);
+    cli_contains(cli_process.out, "chosen    by tuning");
+    cli_contains(cli_process.out, "not taken dense_cpu: tuning found dense");
+    /* Not with other kernels. */
+    snprintf(command, sizeof command, "explain --inference --batch-size 256 %s", dense_network());
+    test_execute(cli_arguments(command), environment(NULL), &cli_process);
+    ck_assert_int_eq(cli_process.code, 0);
+    ck_assert_ptr_null(strstr(cli_process.out, "by tuning"));
+}
+END_TEST
+
+static const struct {
+    const char *code, *reason;
+    int budget;
+} poisons[] = {
+    {POISON_WRONG, "refused: its result is wrong: element ", 60},
+    {POISON_HANG, "refused: it does not end within ", 4},
+    {POISON_CRASH, "refused: it crashes (signal 11)", 60},
+};
+
+START_TEST(a_poisoned_candidate_is_refused_by_name)
+{
+    char line[128];
+    if (test_device()->info.type != TSR_DEVICE_CPU) return; /* others would hang or crash for good */
+    tune_network(0, poison_kernels("dense.cl", "dense_gemm", poisons[_i].code), poisons[_i].budget);
+    snprintf(line, sizeof line, "    %-32s %s", "dense", poisons[_i].reason);
+    cli_contains(cli_process.out, line);
+    ck_assert_ptr_null(strstr(cli_process.out, "dense                            is chosen"));
+}
+END_TEST
+
+START_TEST(the_budget_is_kept_to)
+{
+    struct timespec began, ended;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    tune(0, NULL, "--budget 2");
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    cli_contains(cli_process.out, "the budget ended before all were measured");
+    ck_assert_int_lt(ended.tv_sec - began.tv_sec, 8); /* the machine may be busy */
+}
+END_TEST
+
+/* Waits until the program has written `part`. */
+static bool wait_for_output(const char *part)
+{
+    char text[65536];
+    for (int i = 0; i < 6000; i++) {
+        FILE *file = fopen(test_path("child.out"), "r");
+        ck_assert_ptr_nonnull(file);
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+        if (strstr(text, part)) return true;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return false;
+}
+
+START_TEST(an_interrupt_keeps_what_was_found)
+{
+    char command[400];
+    tune(0, NULL, "--clear");
+    snprintf(command, sizeof command, "tune --model %s --budget 60", dense_network());
+    test_start(cli_arguments(command), environment(NULL), false, &cli_process);
+    ck_assert(wait_for_output("prediction, batch 1\n"));
+    ck_assert_int_eq(kill(cli_process.child, SIGINT), 0);
+    test_finish(&cli_process);
+    ck_assert_msg(cli_process.code == 130, "exit code %d\n%s", cli_process.code, cli_process.err);
+    cli_contains(cli_process.out, "interrupted, what was found is kept");
+    tune(0, NULL, "--list");
+    cli_contains(cli_process.out, "dense 256x64>48");
+}
+END_TEST
+
+START_TEST(a_place_that_cannot_be_written_is_told_at_once)
+{
+    const char *const nowhere[] = {"XDG_CACHE_HOME=/proc/no", NULL};
+    char command[400];
+    snprintf(command, sizeof command, "tune --model %s", dense_network());
+    test_execute(cli_arguments(command), nowhere, &cli_process);
+    ck_assert_int_eq(cli_process.code, 1);
+    cli_contains(cli_process.err, "tessera tune: cannot make the directory /proc/no");
+    ck_assert_ptr_null(strstr(cli_process.out, "prediction"));
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_test(tests, what_is_found_is_kept_listed_and_forgotten);
+    tcase_add_test(tests, a_faster_implementation_is_chosen_and_used);
+    tcase_add_loop_test(tests, a_poisoned_candidate_is_refused_by_name, 0, sizeof poisons / sizeof *poisons);
+    tcase_add_test(tests, the_budget_is_kept_to);
+    tcase_add_test(tests, an_interrupt_keeps_what_was_found);
+    tcase_add_test(tests, a_place_that_cannot_be_written_is_told_at_once);
+}
+
+int main(void)
+{
+    return test_run("cli_tune", add_tests);
+}

@@ -1,0 +1,207 @@
+/* Tuning inside the library: what is compared and checked, on which data, and workers that are none. */
+#include "plan/tune.h"
+
+#include "device/device.h"
+#include "ops/twin.h"
+#include "plan/cover.h"
+#include "plan/span_key.h"
+#include "support/poison.h"
+#include "support/tester.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A dense layer, and an order about it. */
+typedef struct dense_work {
+    test_case t;
+    tsr_tune_work work;
+    int wanted[1];
+    bool marked[1];
+    const char *first; /* the implementation without tuning */
+    char *key;
+} dense_work;
+
+static void build(dense_work *d, tsr_tune_task task)
+{
+    *d = (dense_work){.t = {.fill = TEST_INTEGERS}, .marked = {true}};
+    tsr_dense_descriptor dense = {8, 96, 24, true};
+    d->wanted[0] = test_dense(&d->t, &dense, test_input(&d->t, "x", TSR_F32, 2, (int32_t[]){8, 96}));
+    d->work = (tsr_tune_work){.order = {.task = task,
+                                        .seconds = 0.05,
+                                        .primitive_count = (uint32_t)d->t.graph.primitive_count,
+                                        .value_count = (uint32_t)d->t.graph.value_count,
+                                        .wanted_count = 1},
+                              .graph = d->t.graph,
+                              .wanted = d->wanted,
+                              .marked = d->marked};
+    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = test_device()->info.vector_width};
+    tsr_cover cover;
+    tsr_text key = {0};
+    check_ok(tsr_cover_graph(&d->t.graph, d->wanted, 1, &target, NULL, &cover));
+    tsr_span_key(&cover.steps[0]->span, d->wanted, 1, &target, &key);
+    d->first = cover.steps[0]->implementation->name;
+    d->key = tsr_text_take(&key);
+    tsr_cover_clear(&cover);
+    ck_assert_str_ne(d->first, "dense");
+}
+
+static void clear(dense_work *d)
+{
+    free(d->key);
+    tsr_tuning_clear(&d->work.tunings[0]);
+    tsr_tuning_clear(&d->work.tunings[1]);
+    test_clear_case(&d->t);
+}
+
+START_TEST(alternatives_are_what_could_take_the_span)
+{
+    const char *names[8];
+    dense_work d;
+    bool has_dense = false;
+    build(&d, TSR_TASK_COMPARE);
+    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = test_device()->info.vector_width};
+    tsr_cover cover;
+    check_ok(tsr_cover_graph(&d.t.graph, d.wanted, 1, &target, NULL, &cover));
+    int count = tsr_cover_alternatives(&d.t.graph, &target, cover.steps[0], names, 8);
+    ck_assert_int_ge(count, 1);
+    for (int i = 0; i < count; i++) {
+        ck_assert_str_ne(names[i], d.first);
+        ck_assert_str_ne(names[i], TSR_TUNING_APART); /* it is one primitive */
+        has_dense |= strcmp(names[i], "dense") == 0;
+    }
+    ck_assert(has_dense);
+    ck_assert_int_eq(tsr_cover_alternatives(&d.t.graph, &target, cover.steps[0], names, 0), 0);
+    tsr_cover_clear(&cover);
+    clear(&d);
+}
+END_TEST
+
+START_TEST(two_tunings_are_compared)
+{
+    dense_work d;
+    tsr_tune_reply reply = {0};
+    build(&d, TSR_TASK_COMPARE);
+    check_ok(tsr_tune_compare(test_device(), &d.work, &reply));
+    ck_assert(reply.same);
+    check_ok(tsr_tuning_put(&d.work.tunings[1], d.key, "dense", 0, 0));
+    reply = (tsr_tune_reply){0};
+    check_ok(tsr_tune_compare(test_device(), &d.work, &reply));
+    ck_assert(!reply.same);
+    ck_assert_double_gt(reply.before, 0);
+    ck_assert_double_gt(reply.after, 0);
+    ck_assert_double_gt(reply.ratio, 0);
+    ck_assert_double_ge(reply.upper, reply.ratio);
+    clear(&d);
+}
+END_TEST
+
+START_TEST(what_differs_is_checked_against_its_twin)
+{
+    dense_work d;
+    tsr_tune_reply reply = {0};
+    build(&d, TSR_TASK_CHECK);
+    d.work.order.seconds = 60;
+    check_ok(tsr_tuning_put(&d.work.tunings[1], d.key, "dense", 0, 0));
+    check_ok(tsr_tune_check(test_device(), &d.work, &reply));
+    ck_assert_msg(reply.right, "%s", reply.text);
+    d.work.order.seconds = 0;
+    check_ok(tsr_tune_check(test_device(), &d.work, &reply));
+    ck_assert(!reply.right);
+    ck_assert_ptr_nonnull(strstr(reply.text, "more than is left"));
+    clear(&d);
+}
+END_TEST
+
+START_TEST(a_wrong_result_is_found)
+{
+    dense_work d;
+    tsr_tune_reply reply = {0};
+    tsr_device *device;
+    build(&d, TSR_TASK_CHECK);
+    d.work.order.seconds = 60;
+    check_ok(tsr_tuning_put(&d.work.tunings[1], d.key, "dense", 0, 0));
+    const char *variable = poison_kernels("dense.cl", "dense_gemm", POISON_WRONG);
+    setenv("TESSERA_KERNEL_PATH", strchr(variable, '=') + 1, 1);
+    check_ok(tsr_device_open(NULL, false, &device));
+    check_ok(tsr_tune_check(device, &d.work, &reply));
+    unsetenv("TESSERA_KERNEL_PATH");
+    ck_assert(!reply.right);
+    ck_assert_ptr_nonnull(strstr(reply.text, "its result is wrong: element 0 of dense is "));
+    tsr_device_close(device);
+    clear(&d);
+}
+END_TEST
+
+START_TEST(data_are_what_readers_expect)
+{
+    test_case t = {.fill = TEST_INTEGERS};
+    tsr_pool2d_descriptor pool = {TSR_POOL_MAX, 1, 5, 5, 2, 3, 3, 2, 2, TSR_PADDING_SAME};
+    tsr_gather_descriptor gather = {4, 6, TSR_U8, 1.0f / 255};
+    double data[64];
+    int dy = test_input(&t, "dy", TSR_F32, 4, (int32_t[]){1, 3, 3, 2});
+    int dx = test_pool2d_grad(&t, &pool, dy, TSR_NONE);
+    int winner = t.graph.primitives[t.graph.values[dx].maker].inputs[1];
+    int gathered = test_gather(&t, &gather, 8, 2, (int32_t[]){6});
+    const tsr_primitive *g = &t.graph.primitives[t.graph.values[gathered].maker];
+    tsr_tune_fill(&t.graph, winner, data);
+    for (size_t e = 0; e < 18; e++) {
+        int place = (int)data[e], row = (int)(e / 6) * 2 - 1 + place / 3, column = (int)(e / 2 % 3) * 2 - 1 + place % 3;
+        ck_assert(row >= 0 && row < 5 && column >= 0 && column < 5);
+    }
+    tsr_tune_fill(&t.graph, g->inputs[1], data); /* order */
+    for (int e = 0; e < 8; e++) ck_assert(data[e] >= 0 && data[e] < 8);
+    tsr_tune_fill(&t.graph, g->inputs[2], data); /* clock: from the beginning */
+    ck_assert(data[0] > 0 && data[1] == 0 && data[2] == 0);
+    tsr_tune_fill(&t.graph, g->inputs[0], data); /* bytes of images */
+    double most = 0;
+    for (int e = 0; e < 48; e++) most = data[e] > most ? data[e] : most;
+    ck_assert(most > 128 && most <= 255);
+    test_clear_case(&t);
+}
+END_TEST
+
+static tsr_status tune(const char *const *worker, const volatile int *interrupted)
+{
+    tsr_model *model;
+    check_ok(tsr_model_create_reference(8, 8, 1, 4, &model));
+    setenv("XDG_CACHE_HOME", test_path("cache"), 1);
+    tsr_status status = tsr_model_tune(
+        model, test_device(), &(tsr_tune_options){.worker = worker, .budget = 5, .interrupted = interrupted}, NULL);
+    tsr_model_free(model);
+    return status;
+}
+
+START_TEST(a_worker_that_is_none_is_an_error)
+{
+    const volatile int interrupted = 1;
+    tsr_model *model;
+    check_fails(tune(NULL, NULL), TSR_INVALID_ARGUMENT, "command line of a worker");
+    check_fails(tune((const char *const[]){"/nonexistent/program", NULL}, NULL), TSR_IO, "/nonexistent/program");
+    check_fails(tune((const char *const[]){"/bin/true", NULL}, NULL), TSR_IO, "does not answer");
+    check_fails(tune((const char *const[]){TEST_PROGRAM, "tune", "--worker", "no such device", NULL}, NULL),
+                TSR_NOT_FOUND, "no device matches");
+    check_fails(tune((const char *const[]){TEST_PROGRAM, "tune", "--worker", "", NULL}, &interrupted), TSR_INTERRUPTED,
+                "interrupted");
+    check_ok(tsr_model_create("empty", &model));
+    check_fails(tsr_model_tune(model, test_device(),
+                               &(tsr_tune_options){.worker = (const char *const[]){"/bin/true", NULL}}, NULL),
+                TSR_INVALID_ARGUMENT, "no layers");
+    tsr_model_free(model);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_test(tests, alternatives_are_what_could_take_the_span);
+    tcase_add_test(tests, two_tunings_are_compared);
+    tcase_add_test(tests, what_differs_is_checked_against_its_twin);
+    tcase_add_test(tests, a_wrong_result_is_found);
+    tcase_add_test(tests, data_are_what_readers_expect);
+    tcase_add_test(tests, a_worker_that_is_none_is_an_error);
+}
+
+int main(void)
+{
+    return test_run("tune", add_tests);
+}
