@@ -4,8 +4,8 @@
  *   dw[p,q,c,f] = sum over (n,i,j) of x[n, i*sh - top + p, j*sw - left + q, c] * g[n,i,j,f]
  *   db[f]       = sum over (n,i,j) of g[n,i,j,f]
  *
- * Index space: (block of BLOCK filters, partition of the batch), work-groups of one; each partition yields a partial
- * sum of dw and db in the parameters' own layout.
+ * Index space: (block of BLOCKS * 8 filters, partition of the batch), work-groups of one; each partition yields a
+ * partial sum of dw and db in the parameters' own layout.
  *
  * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
  * has. So for each filter the windows with a gradient are first listed, as (place in the image, gradient). A list is
@@ -16,13 +16,15 @@
  * has, from x or from the data set that x is gathered from.
  *
  * Macros: those of conv2d_gradient.cl
+ *         BLOCKS    eights of filters that a work-item has
  *         WEIGHTS   1: dw is wanted
  *         BIAS      1: db is wanted
  *         GATHERED  1: x is gathered from a data set */
 #include "conv2d_gradient.cl"
 
-#define BLOCK 8
-#define CHUNK 64 /* windows whose lists are held at a time */
+#define BLOCK 8 /* filters that are listed together */
+#define LISTS (BLOCKS * BLOCK)
+#define CHUNK 64 /* windows whose lists are held at a time, at most */
 
 /* Where the sums of a run lie: each stretch apart, as one that reaches back must not add to the other's sums. */
 #define RUN_SUMS  (STRETCHES * STRETCH)
@@ -72,7 +74,59 @@ static inline void store_block(float8 v, __global float *restrict p, int present
     for (int b = 0; b < present; b++) p[b] = lanes[b];
 }
 
-/* Adds the listed patches of the image, weighted by their gradients, to a filter's sums. */
+/* Where the gradient of a partition's windows lies, and its images. */
+typedef struct windows {
+    const __global float *dy, *y;
+    const __global uchar *winner;
+    int dy_image, dy_row, y_image, y_row, rows, columns, pool_top, pool_left, x_image, x_row;
+} windows;
+
+/* Lists the windows from `first` to `end`, counted over all images of the partition, for each of BLOCK filters of which
+ * `present` are there: the place of its patch and its gradient, where that is not zero. Adds the gradients to *bias.
+ * All windows are computed first and listed from memory: lanes of vectors are dear to take out. */
+static inline void list_windows(windows w, int first, int end, int present, int place[BLOCK][CHUNK],
+                                float gradient[BLOCK][CHUNK], int count[BLOCK], float8 *bias)
+{
+    int places[CHUNK][BLOCK];
+    float gradients[CHUNK][BLOCK];
+    int n = first / (w.rows * w.columns), i = first / w.columns % w.rows, j = first % w.columns;
+    for (int t = first; t < end; t++) {
+        float8 g = load_block(w.dy + n * w.dy_image + i * w.dy_row + j * FILTERS, present);
+#if ACTIVATED
+        g = GRADIENT(float8, g, load_block(w.y + n * w.y_image + i * w.y_row + j * FILTERS, present));
+#endif
+        *bias += g;
+        int8 k = 0;
+#if POOLED
+        k = load_winners(w.winner + t * FILTERS, present);
+#endif
+        int8 at = n * w.x_image + (i * POOL_STRIDE_HEIGHT - w.pool_top + k / POOL_WIDTH) * (STRIDE_HEIGHT * w.x_row) +
+                  (j * POOL_STRIDE_WIDTH - w.pool_left + k % POOL_WIDTH) * (STRIDE_WIDTH * CHANNELS);
+        vstore8(g, t - first, gradients[0]);
+        vstore8(at, t - first, places[0]);
+        if (++j < w.columns) continue;
+        j = 0;
+        if (++i < w.rows) continue;
+        i = 0;
+        n++;
+    }
+    int entries[BLOCK];
+#pragma unroll
+    for (int b = 0; b < BLOCK; b++) entries[b] = 0;
+    for (int t = 0; t < end - first; t++)
+#pragma unroll
+        for (int b = 0; b < BLOCK; b++) {
+            /* An entry that is zero is overwritten by the next one; not-a-number is kept. */
+            float g = gradients[t][b];
+            place[b][entries[b]] = places[t][b];
+            gradient[b][entries[b]] = g;
+            entries[b] += as_uint(g) << 1 != 0; /* faster than a comparison of floats */
+        }
+#pragma unroll
+    for (int b = 0; b < BLOCK; b++) count[b] = entries[b];
+}
+
+/* Adds the listed patches of the images, weighted by their gradients, to a filter's sums. */
 static inline void add_patches(const int *restrict place, const float *restrict gradient, int count,
                                const __global float *restrict x, int x_row, __global float *restrict sums)
 {
@@ -107,62 +161,58 @@ conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float 
 #if BIAS
                         __global float *restrict db, int db_stride,
 #endif
-                        int batch)
+                        int batch, int chunk)
 {
-    int f0 = get_global_id(0) * BLOCK, partition = get_global_id(1), partitions = get_global_size(1);
-    int present = min(BLOCK, FILTERS - f0);
+    int f0 = get_global_id(0) * LISTS, partition = get_global_id(1), partitions = get_global_size(1);
+    int present = min(LISTS, FILTERS - f0);
     __global float *sums =
-        all_sums + sums_origin + ((long)partition * get_global_size(0) * BLOCK + f0) * (KERNEL_HEIGHT * RUN_SUMS);
-    for (int e = 0; e < BLOCK * KERNEL_HEIGHT * RUN_SUMS; e++) sums[e] = 0.0f;
-    float8 bias = 0.0f;
-    float gradient[BLOCK][CHUNK];
-    int place[BLOCK][CHUNK];
-    int batch_end = (partition + 1) * batch / partitions;
-    for (int n = partition * batch / partitions; n < batch_end; n++) {
-        const __global float *image = x + x_origin + n * x_image;
-        for (int t0 = 0; t0 < rows * columns; t0 += CHUNK) {
-            int windows = min(CHUNK, rows * columns - t0);
-            int count[BLOCK];
-#pragma unroll
-            for (int b = 0; b < BLOCK; b++) count[b] = 0;
-            for (int t = 0; t < windows; t++) {
-                int i = (t0 + t) / columns, j = (t0 + t) % columns;
-                float8 g = load_block(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS + f0, present);
-#if ACTIVATED
-                g = GRADIENT(float8, g, load_block(y + y_origin + n * y_image + i * y_row + j * FILTERS + f0, present));
-#endif
-                bias += g;
-                int8 k = 0;
-#if POOLED
-                k = load_winners(winner + ((n * rows + i) * columns + j) * FILTERS + f0, present);
-#endif
-                int8 at = (i * POOL_STRIDE_HEIGHT - pool_top + k / POOL_WIDTH) * (STRIDE_HEIGHT * x_row) +
-                          (j * POOL_STRIDE_WIDTH - pool_left + k % POOL_WIDTH) * (STRIDE_WIDTH * CHANNELS);
-                /* An entry that is zero is overwritten by the next one; not-a-number is kept. */
-#define ENTER(b)                                                                                                       \
-    place[b][count[b]] = at.s##b;                                                                                      \
-    gradient[b][count[b]] = g.s##b;                                                                                    \
-    count[b] += g.s##b != 0.0f;
-                ENTER(0) ENTER(1) ENTER(2) ENTER(3) ENTER(4) ENTER(5) ENTER(6) ENTER(7)
-            }
-            for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
-                for (int stretch = 0; stretch < STRETCHES; stretch++)
-                    for (int b = 0; b < present; b++)
-                        add_patches(place[b], gradient[b], count[b], image + p * x_row + START(stretch), x_row,
-                                    sums + (b * KERNEL_HEIGHT + p) * RUN_SUMS + stretch * STRETCH);
+        all_sums + sums_origin + ((long)partition * get_global_size(0) * LISTS + f0) * (KERNEL_HEIGHT * RUN_SUMS);
+    for (int e = 0; e < LISTS * KERNEL_HEIGHT * RUN_SUMS; e++) sums[e] = 0.0f;
+    float8 bias[BLOCKS];
+    for (int k = 0; k < BLOCKS; k++) bias[k] = 0.0f;
+    float gradient[LISTS][CHUNK];
+    int place[LISTS][CHUNK], count[LISTS];
+    int n = partition * batch / partitions, images = (partition + 1) * batch / partitions - n;
+    windows w = {dy + dy_origin + n * dy_image + f0,
+                 y + y_origin + n * y_image + f0,
+                 winner + n * rows * columns * FILTERS + f0,
+                 dy_image,
+                 dy_row,
+                 y_image,
+                 y_row,
+                 rows,
+                 columns,
+                 pool_top,
+                 pool_left,
+                 x_image,
+                 x_row};
+    x += x_origin + n * x_image;
+    for (int first = 0; first < images * rows * columns; first += chunk) {
+        int end = min(first + chunk, images * rows * columns);
+        for (int f = 0; f < present; f += BLOCK) {
+            windows from = w;
+            from.dy += f, from.y += f, from.winner += f;
+            list_windows(from, first, end, present - f, place + f, gradient + f, count + f, &bias[f / BLOCK]);
         }
+        for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
+            for (int stretch = 0; stretch < STRETCHES; stretch++)
+                for (int f = 0; f < present; f++)
+                    add_patches(place[f], gradient[f], count[f], x + p * x_row + START(stretch), x_row,
+                                sums + (f * KERNEL_HEIGHT + p) * RUN_SUMS + stretch * STRETCH);
     }
 #if WEIGHTS
     dw += (long)partition * dw_stride + f0;
     for (int p = 0; p < KERNEL_HEIGHT; p++)
-        for (int e = 0; e < RUN; e++) {
-            const __global float *s = sums + p * RUN_SUMS + SUM_OF(e);
+        for (int e = 0; e < RUN; e++)
+            for (int f = 0; f < present; f += BLOCK) {
+                const __global float *s = sums + (f * KERNEL_HEIGHT + p) * RUN_SUMS + SUM_OF(e);
 #define SUM(b) s[b * KERNEL_HEIGHT * RUN_SUMS]
-            store_block((float8)(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5), SUM(6), SUM(7)),
-                        dw + (p * RUN + e) * FILTERS, present);
-        }
+                store_block((float8)(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5), SUM(6), SUM(7)),
+                            dw + (p * RUN + e) * FILTERS + f, present - f);
+            }
 #endif
 #if BIAS
-    store_block(bias, db + (long)partition * db_stride + f0, present);
+    for (int f = 0; f < present; f += BLOCK)
+        store_block(bias[f / BLOCK], db + (long)partition * db_stride + f0 + f, present - f);
 #endif
 }

@@ -93,6 +93,22 @@ static gradient_case first_layer(int32_t batch)
     return c;
 }
 
+/* Where an image is larger than a cache a work-item has several eights of filters, of which the last may be cut; lists
+ * are of several images where those have few windows, and of a part of one where it has many. */
+START_TEST(large_images_are_read_for_more_filters)
+{
+    const int32_t filters[] = {8, 21, 45};
+    for (int i = 0; i < 6; i++) {
+        gradient_case c = {.activated = true, .function = TSR_RELU, .fill = TEST_INTEGERS};
+        c.conv2d = (tsr_conv2d_descriptor){9, 4, 5, 420, filters[i % 3], 3, 3, 1, 1, TSR_PADDING_SAME, true};
+        if (i >= 3) c.conv2d.height = 17, c.conv2d.width = 11, c.conv2d.channels = 66, c.conv2d.batch = 2;
+        if (i % 2) c.pool = (tsr_pool2d_descriptor){TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_SAME};
+        test_gradient_fit(&c);
+        ck_assert(run(listed, &c, IMAGES_GIVEN, (uint32_t)i, TEST_INTEGERS));
+    }
+}
+END_TEST
+
 /* The first layer of a network for grey images goes to the thin kernel, others do not. */
 START_TEST(few_channels_are_thin)
 {
@@ -186,6 +202,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, listed_agrees_with_the_twin);
     tcase_add_test(tests, thin_agrees_with_the_twin);
+    tcase_add_test(tests, large_images_are_read_for_more_filters);
     tcase_add_test(tests, few_channels_are_thin);
     tcase_add_test(tests, steps_over_halos);
     tcase_add_test(tests, passes_on_what_is_not_finite);

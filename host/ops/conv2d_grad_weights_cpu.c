@@ -3,18 +3,42 @@
 
 #include <stdio.h>
 
-enum { BLOCK = 8 }; /* filters a work-item, as in the kernel */
+enum { BLOCK = 8, CHUNK = 64 }; /* filters, and at most windows, that are listed together, as in the kernel */
+
+/* Windows whose lists are held at a time: of whole images where there is room for some. */
+static int32_t chunk_of(const tsr_conv2d_gradient *g)
+{
+    int32_t windows = g->rows * g->columns;
+    return windows <= CHUNK ? CHUNK / windows * windows : CHUNK;
+}
+
+/* Eights of filters that a work-item has: several where an image does not stay in the first-level cache until the next
+ * ones read it. */
+static int32_t blocks_of(const tsr_conv2d_gradient *g)
+{
+    const size_t cache = 48 * 1024, several = 4;
+    size_t image = (size_t)g->padded_rows * (size_t)g->padded_columns * (size_t)g->conv2d->channels * sizeof(cl_float);
+    size_t blocks = ((size_t)g->conv2d->filters + BLOCK - 1) / BLOCK;
+    if (image <= cache) return 1;
+    return (int32_t)(blocks < several ? blocks : several);
+}
+
+/* Filters of a work-item. */
+static size_t lists_of(const tsr_conv2d_gradient *g)
+{
+    return (size_t)blocks_of(g) * BLOCK;
+}
 
 static size_t block_count(const tsr_conv2d_gradient *g)
 {
-    return ((size_t)g->conv2d->filters + BLOCK - 1) / BLOCK;
+    return ((size_t)g->conv2d->filters + lists_of(g) - 1) / lists_of(g);
 }
 
 /* Parts of the batch that are summed apart: as many as make enough work-items of equal cost, and no more, since the
  * partial sums are memory that somebody adds up. */
 static int32_t partition_count(const tsr_conv2d_gradient *g)
 {
-    const size_t enough = 32, most = 16;
+    const size_t enough = blocks_of(g) > 1 ? 16 : 32, most = 16;
     size_t partitions = (enough + block_count(g) - 1) / block_count(g);
     if (partitions > most) partitions = most;
     return (int32_t)partitions < g->conv2d->batch ? (int32_t)partitions : g->conv2d->batch;
@@ -27,7 +51,7 @@ static size_t sums_count(const tsr_conv2d_gradient *g, const tsr_target *target)
     size_t run = (size_t)g->conv2d->kernel_width * (size_t)g->conv2d->channels;
     size_t stretch = (size_t)b.vectors * (size_t)b.vector, stretches = (run + stretch - 1) / stretch;
     size_t sums = stretches == 1 ? run : stretches * stretch;
-    return (size_t)partition_count(g) * block_count(g) * BLOCK * (size_t)g->conv2d->kernel_height * sums;
+    return (size_t)partition_count(g) * block_count(g) * lists_of(g) * (size_t)g->conv2d->kernel_height * sums;
 }
 
 typedef struct border {
@@ -97,8 +121,9 @@ static tsr_status prepare(tsr_step *step)
     tsr_conv2d_gradient_block block = tsr_conv2d_gradient_block_of(&g, step->target);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
-    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d%s%s", block.rows,
-             block.vectors, tsr_conv2d_gradient_image_options(&g), tsr_conv2d_gradient_store_options(&g, step->span));
+    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D BLOCKS=%d%s%s",
+             block.rows, block.vectors, blocks_of(&g), tsr_conv2d_gradient_image_options(&g),
+             tsr_conv2d_gradient_store_options(&g, step->span));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
     int x = g.primitive->inputs[1];
@@ -121,6 +146,7 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_int(launch, direct ? 0 : (int32_t)padded_count(&g), &status);
     tsr_conv2d_gradient_stores(step, launch, &g, &status);
     tsr_launch_int(launch, c->batch, &status);
+    tsr_launch_int(launch, chunk_of(&g), &status);
     tsr_launch_over(step, launch, 2, (size_t[]){block_count(&g), (size_t)partition_count(&g)}, (size_t[]){1, 1}, false,
                     &status);
     return status;
