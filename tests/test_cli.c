@@ -44,7 +44,7 @@ START_TEST(every_command_explains_its_options)
         {"explain", "[MODEL]|--batch-size N|--inference|--device D|--gemm auto|--no-fusion|--json"},
         {"tune", "--model FILE|--budget SECONDS|(default: 60)|--batch-size N|(default: 32)|--device D|--list|--clear"},
         {"bench", "--model FILE|--data DIR|--batch-size N|--steps N|--images N|--device D|--gemm auto|--sweep|--shapes "
-                  "N|--json"},
+                  "N|--products|--json"},
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char options[1024], usage[64];

@@ -25,7 +25,7 @@ typedef struct dense_work {
 static void build(dense_work *d, tsr_tune_task task)
 {
     *d = (dense_work){.t = {.fill = TEST_INTEGERS}, .marked = {true}};
-    tsr_dense_descriptor dense = {8, 96, 24, true};
+    tsr_dense_descriptor dense = {8, 96, 24, false};
     d->wanted[0] = test_dense(&d->t, &dense, test_input(&d->t, "x", TSR_F32, 2, (int32_t[]){8, 96}));
     d->work = (tsr_tune_work){.order = {.task = task,
                                         .seconds = 0.05,
@@ -133,6 +133,59 @@ START_TEST(a_wrong_result_is_found)
 }
 END_TEST
 
+START_TEST(products_are_timed)
+{
+    dense_work d;
+    tsr_tune_reply reply = {0};
+    build(&d, TSR_TASK_PRODUCTS);
+    d.work.order.gemm = TSR_GEMM_NATIVE;
+    d.work.order.seconds = 0.01;
+    check_ok(tsr_tune_time_products(test_device(), &d.work, &reply));
+    ck_assert_int_eq(reply.product_count, 1);
+    ck_assert_double_eq(reply.work[0], 8.0 * 96 * 24);
+    ck_assert_double_gt(reply.times[0], 0);
+    clear(&d);
+}
+END_TEST
+
+#ifdef TSR_WITH_CLBLAST
+START_TEST(with_parameters_all_that_uses_clblast_is_checked)
+{
+    dense_work d;
+    tsr_tune_reply reply = {0};
+    build(&d, TSR_TASK_CHECK);
+    d.work.order.gemm = TSR_GEMM_CLBLAST;
+    d.work.order.seconds = 0;
+    check_ok(tsr_tune_check(test_device(), &d.work, &reply)); /* nothing differs */
+    ck_assert(reply.right);
+    check_ok(tsr_tuning_put(&d.work.tunings[1], TSR_TUNING_CLBLAST "Xgemm", "a set", 0, 0));
+    check_ok(tsr_tune_check(test_device(), &d.work, &reply));
+    ck_assert(!reply.right); /* there is something to check, and no time for it */
+    d.work.order.seconds = 60;
+    check_ok(tsr_tune_check(test_device(), &d.work, &reply));
+    ck_assert_msg(reply.right, "%s", reply.text);
+    clear(&d);
+}
+END_TEST
+#endif
+
+START_TEST(shapes_are_measured_in_a_worker)
+{
+    /* The shape that products_are_timed has compiled the native kernel for: there is no time for much else. */
+    const tsr_dense_descriptor shape = {.rows = 8, .inputs = 96, .units = 24};
+    const tsr_tune_options options = {.worker = (const char *const[]){TEST_PROGRAM, "tune", "--worker", "", NULL},
+                                      .budget = 3};
+    tsr_product_times times;
+    check_ok(tsr_tune_measure_products(test_device(), &shape, 1, &options, &times));
+    ck_assert_double_gt(times.native, 0);
+    ck_assert(times.clblast == 0 || times.tuned <= times.clblast);
+    check_fails(tsr_tune_measure_products(test_device(), &shape, 0, &options, &times), TSR_INVALID_ARGUMENT,
+                "0 products");
+    check_fails(tsr_tune_measure_products(test_device(), &(tsr_dense_descriptor){.rows = 1}, 1, &options, &times),
+                TSR_INVALID_ARGUMENT, "must be at least 1");
+}
+END_TEST
+
 START_TEST(data_are_what_readers_expect)
 {
     test_case t = {.fill = TEST_INTEGERS};
@@ -197,6 +250,11 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, two_tunings_are_compared);
     tcase_add_test(tests, what_differs_is_checked_against_its_twin);
     tcase_add_test(tests, a_wrong_result_is_found);
+    tcase_add_test(tests, products_are_timed);
+#ifdef TSR_WITH_CLBLAST
+    tcase_add_test(tests, with_parameters_all_that_uses_clblast_is_checked);
+#endif
+    tcase_add_test(tests, shapes_are_measured_in_a_worker);
     tcase_add_test(tests, data_are_what_readers_expect);
     tcase_add_test(tests, a_worker_that_is_none_is_an_error);
 }

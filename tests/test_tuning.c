@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "device/device.h"
 #include "device/tuning.h"
+#include "ops/clblast_parameters.h"
 #include "plan/cover.h"
 #include "plan/span_key.h"
 #include "support/tester.h"
@@ -409,8 +410,71 @@ START_TEST(keys_tell_shapes_and_what_leaves_apart)
 }
 END_TEST
 
+#ifdef TSR_WITH_CLBLAST
+/* As planned(), on a device on which the stored parameters of CLBlast have been put in force. */
+static const char *planned_with_parameters(const dense_graph *g, tsr_status expected)
+{
+    tsr_device *device = open_device();
+    tsr_plan *plan;
+    tsr_status status = tsr_tune_apply(device);
+    ck_assert_msg(status == expected, "%s: %s", tsr_status_name(status), tsr_last_error());
+    check_ok(tsr_plan_create(device, &g->t.graph, &g->y, 1, NULL, NULL, &plan));
+    const char *name = tsr_plan_step(plan, 0)->implementation->name;
+    tsr_plan_free(plan);
+    tsr_device_close(device);
+    return name;
+}
+
+static void store_parameters(const char *key, const char *set)
+{
+    tsr_tuning tuning = {0};
+    check_ok(tsr_tuning_put(&tuning, key, "dense_clblast", 1, 1));
+    check_ok(tsr_tuning_put(&tuning, TSR_TUNING_CLBLAST "GemmRoutine", set, 1, 1));
+    check_ok(tsr_tuning_store(test_device(), &tuning));
+    tsr_tuning_clear(&tuning);
+}
+
+START_TEST(choices_of_clblast_hold_with_its_parameters)
+{
+    dense_graph g;
+    const char *first;
+    fresh_cache();
+    build_dense(&g, 4);
+    char *key = key_of(&g.t.graph, &g.y, 1, &first);
+    store(test_device(), key, "dense_clblast"); /* measured with CLBlast's own parameters */
+    ck_assert_str_eq(planned(&g, NULL), "dense_clblast");
+    store_parameters(key, "XGEMM_MIN_INDIRECT_SIZE=256");
+    if (strcmp(first, "dense_clblast") != 0) ck_assert_str_eq(planned(&g, NULL), first);
+    ck_assert_str_eq(planned_with_parameters(&g, TSR_OK), "dense_clblast");
+    store_parameters(key, "XGEMM_MIN_INDIRECT_SIZE=7");
+    ck_assert_str_eq(planned_with_parameters(&g, TSR_NOT_FOUND), first);
+    free(key);
+    test_clear_case(&g.t);
+}
+END_TEST
+
+START_TEST(parameters_are_those_of_the_list)
+{
+    tsr_device *device = test_device();
+    int kernels = 0;
+    for (const tsr_clblast_set *set = tsr_clblast_sets(); set->kernel; set++) {
+        check_ok(tsr_clblast_override(device, set->kernel, set->text));
+        kernels += strcmp(set->kernel, "Xgemm") == 0;
+        ck_assert_uint_le(strlen(set->text), TSR_TUNING_TEXT);
+    }
+    ck_assert_int_ge(kernels, 2);
+    check_fails(tsr_clblast_override(device, "Xgemm", "MWG=1"), TSR_NOT_FOUND, "none that this version knows");
+    check_fails(tsr_clblast_override(device, "Xaxpy", "XGEMM_MIN_INDIRECT_SIZE=1"), TSR_NOT_FOUND, "none that");
+}
+END_TEST
+#endif
+
 static void add_tests(TCase *tests)
 {
+#ifdef TSR_WITH_CLBLAST
+    tcase_add_test(tests, choices_of_clblast_hold_with_its_parameters);
+    tcase_add_test(tests, parameters_are_those_of_the_list);
+#endif
     tcase_add_test(tests, a_file_is_read_back);
     tcase_add_test(tests, entries_have_limits);
     tcase_add_test(tests, a_damaged_file_counts_as_none);

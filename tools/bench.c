@@ -65,6 +65,10 @@ static bool read_settings(const command *self, int count, char **arguments, benc
          .minimum = 1,
          .maximum = BENCH_SHAPES,
          .help = "shapes of the sweep, from the first one on"},
+        {.name = "products",
+         .kind = OPTION_FLAG,
+         .value = &settings->products,
+         .help = "measure matrix products by native kernels and CLBlast instead"},
         {.name = "json", .kind = OPTION_FLAG, .value = &settings->json, .help = "print JSON"},
     };
     command_operands operands;
@@ -97,6 +101,7 @@ static int run(const command *self, int count, char **arguments)
     int code;
     if (!read_settings(self, count, arguments, &settings, &code)) return code;
     if (settings.sweep) return bench_sweep(self, &settings);
+    if (settings.products) return bench_products(self, &settings);
     if (!command_try_model(self, settings.model)) return FAILED;
     tsr_status status = command_open_model(settings.model, &model, NULL);
     if (!status) status = command_open_device(settings.device, false, &device);
@@ -119,4 +124,5 @@ double bench_median(double *values, size_t count)
 }
 
 const command command_bench = {
-    "bench", "", "Measure training steps, their kernels, and predictions; or convolutions of many shapes", run};
+    "bench", "",
+    "Measure training steps, their kernels, and predictions; or convolutions, or matrix products, of many shapes", run};

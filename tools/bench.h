@@ -13,7 +13,7 @@ typedef struct bench_settings {
     int64_t images; /* predicted in a round; 0: as many as take about half a second */
     int64_t shapes; /* of the sweep */
     int gemm;
-    bool sweep, json;
+    bool sweep, products, json;
 } bench_settings;
 
 /* Images to work on: the data set's where it fits the model, else made up ones. */
@@ -62,6 +62,9 @@ json_t *bench_json(const bench_settings *settings, const bench_workload *workloa
 
 /* Runs the first `shapes` convolutions of many shapes and prints their speeds; returns an exit code. */
 int bench_sweep(const command *self, const bench_settings *settings);
+
+/* Times matrix products by native kernels and CLBlast and prints their speeds; returns an exit code. */
+int bench_products(const command *self, const bench_settings *settings);
 
 enum { BENCH_SHAPES = 51 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 const char *const command_gemms[] = {"auto", "clblast", "native", NULL};
 
@@ -33,7 +34,21 @@ tsr_status command_open_device(const char *wanted, bool profile, tsr_device **de
     const tsr_device_info *info = tsr_device_get_info(*device);
     fprintf(stderr, "Using %s (%s, %s, %u compute unit%s)\n", info->name, info->platform,
             tsr_device_type_text(info->type), info->compute_units, info->compute_units == 1 ? "" : "s");
+    if (tsr_tune_apply(*device) != TSR_OK) fprintf(stderr, "Not used: %s\n", tsr_last_error());
     return TSR_OK;
+}
+
+const char *const *command_worker_line(const char *device, command_worker *worker)
+{
+    ssize_t length = readlink("/proc/self/exe", worker->path, sizeof worker->path - 1);
+    worker->path[length > 0 ? length : 0] = '\0';
+    /* Where the system does not tell the path, the name is looked for as a shell would. */
+    worker->arguments[0] = length > 0 ? worker->path : "tessera";
+    worker->arguments[1] = command_tune.name;
+    worker->arguments[2] = COMMAND_WORKER;
+    worker->arguments[3] = device ? device : "";
+    worker->arguments[4] = NULL;
+    return worker->arguments;
 }
 
 tsr_status command_open_model(const char *path, tsr_model **model, bool *has_weights)

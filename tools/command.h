@@ -27,8 +27,18 @@ void command_complain(const command *self, const char *format, ...) __attribute_
 /* Complains with the library's last error and returns the exit code of the status: FAILED, or INTERRUPTED. */
 int command_fail(const command *self, tsr_status status);
 
-/* Opens a device and says on stderr which: "Using NAME (PLATFORM, discrete GPU, 64 compute units)". */
+/* Opens a device and says on stderr which: "Using NAME (PLATFORM, discrete GPU, 64 compute units)". CLBlast's
+ * parameters that tuning has found for it are in force from then on. */
 tsr_status command_open_device(const char *wanted, bool profile, tsr_device **device);
+
+/* The command line of a process that measures on the device (as for --device; may be NULL), which is this program
+ * again: for tsr_tune_options.worker. It lies in *worker. */
+#define COMMAND_WORKER "--worker"
+typedef struct command_worker {
+    char path[4096];
+    const char *arguments[5];
+} command_worker;
+const char *const *command_worker_line(const char *device, command_worker *worker);
 
 /* Whether the program survives reading the file (NULL: there is none to read); complains itself if not. Called before
  * anything starts threads. */

@@ -1,15 +1,10 @@
 /* tessera tune: measures which kernels are the fastest on a device for a model's shapes, and keeps what it finds. */
 #include "options.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* As the first argument: be the process that measures, on the device that the second one names. */
-#define WORKER "--worker"
 
 typedef struct tune_settings {
     const char *model, *device;
@@ -107,23 +102,12 @@ static void report(void *context, const tsr_tune_event *event)
     fflush(stdout);
 }
 
-/* This program's own path; where the system does not tell it, its name is looked for as a shell would. */
-static const char *own_path(char *path, size_t size)
-{
-    ssize_t length = readlink("/proc/self/exe", path, size - 1);
-    if (length <= 0) return "tessera";
-    path[length] = '\0';
-    return path;
-}
-
 static int tune(const command *self, const tune_settings *settings, tsr_device *device)
 {
-    char path[PATH_MAX];
+    command_worker worker;
     tsr_model *model = NULL;
     tsr_tune_result result = {0};
-    const char *worker[] = {own_path(path, sizeof path), self->name, WORKER, settings->device ? settings->device : "",
-                            NULL};
-    const tsr_tune_options options = {.worker = worker,
+    const tsr_tune_options options = {.worker = command_worker_line(settings->device, &worker),
                                       .budget = settings->budget,
                                       .batch_size = (int32_t)settings->batch_size,
                                       .report = report,
@@ -171,7 +155,7 @@ static int run(const command *self, int count, char **arguments)
     tune_settings settings = {.batch_size = 32, .budget = 60};
     tsr_device *device = NULL;
     int code;
-    if (count == 3 && !strcmp(arguments[1], WORKER)) return tsr_tune_worker(arguments[2]) ? FAILED : DONE;
+    if (count == 3 && !strcmp(arguments[1], COMMAND_WORKER)) return tsr_tune_worker(arguments[2]) ? FAILED : DONE;
     if (!read_settings(self, count, arguments, &settings, &code)) return code;
     tsr_status status = command_open_device(settings.device, false, &device);
     if (status)

@@ -22,6 +22,7 @@ struct tsr_device {
     pthread_mutex_t program_lock;
     tsr_program_entry *programs; /* built ones, a list; guarded by program_lock */
     tsr_tuning *tuning;          /* the stored one, once somebody has asked: tsr_device_tuning */
+    bool clblast_tuned;          /* CLBlast's stored parameters are in force: tsr_tune_apply */
 };
 
 /* Turns an OpenCL error into a status with a sentence: "WHAT failed on DEVICE: CL_OUT_OF_RESOURCES (-5)" and what to do

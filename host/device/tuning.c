@@ -25,6 +25,19 @@ void tsr_tuning_clear(tsr_tuning *tuning)
     *tuning = (tsr_tuning){0};
 }
 
+static bool holds_parameters(const tsr_tuning_entry *entry)
+{
+    return strncmp(entry->key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0;
+}
+
+bool tsr_tuning_by_clblast(const tsr_tuning_entry *entry)
+{
+    static const char suffix[] = "_clblast";
+    size_t length = strlen(entry->choice);
+    return holds_parameters(entry) ||
+           (length >= sizeof suffix && strcmp(entry->choice + length - (sizeof suffix - 1), suffix) == 0);
+}
+
 const tsr_tuning_entry *tsr_tuning_find(const tsr_tuning *tuning, const char *key)
 {
     for (size_t i = 0; i < tuning->count; i++)
@@ -249,6 +262,15 @@ done:
     return status;
 }
 
+/* Without CLBlast's parameters in force the choices that count on them are no choices. */
+static void drop_clblast(tsr_tuning *tuning)
+{
+    bool any = false;
+    for (size_t i = 0; i < tuning->count; i++) any |= holds_parameters(&tuning->entries[i]);
+    for (size_t i = tuning->count; any && i-- > 0;)
+        if (tsr_tuning_by_clblast(&tuning->entries[i])) remove_entry(tuning, i);
+}
+
 const tsr_tuning *tsr_device_tuning(tsr_device *device)
 {
     const char *asked = getenv("TESSERA_TUNING");
@@ -258,6 +280,7 @@ const tsr_tuning *tsr_device_tuning(tsr_device *device)
         return &none;
     }
     if (!asked || strcmp(asked, "0") != 0) (void)tsr_tuning_load(device, device->tuning);
+    if (!device->clblast_tuned) drop_clblast(device->tuning);
     return device->tuning;
 }
 

@@ -24,6 +24,13 @@ struct tsr_tuning {
 
 void tsr_tuning_clear(tsr_tuning *tuning);
 
+/* Keys of CLBlast's parameters begin so; the kernel's name follows, and the choice is a set (ops/clblast_parameters.h).
+ */
+#define TSR_TUNING_CLBLAST "clblast "
+
+/* Whether the entry is such, or its choice calls CLBlast and so depends on them. */
+bool tsr_tuning_by_clblast(const tsr_tuning_entry *entry);
+
 /* The entry of the key, or NULL. */
 const tsr_tuning_entry *tsr_tuning_find(const tsr_tuning *tuning, const char *key);
 
@@ -46,7 +53,8 @@ tsr_status tsr_tuning_load(tsr_device *device, tsr_tuning *tuning);
 tsr_status tsr_tuning_store(tsr_device *device, const tsr_tuning *tuning);
 
 /* The stored tuning, read once; empty where there is none that fits, and where the environment variable TESSERA_TUNING
- * is 0. */
+ * is 0. Choices that were measured with parameters of CLBlast are left out unless device->clblast_tuned says that these
+ * are in force. */
 const tsr_tuning *tsr_device_tuning(tsr_device *device);
 /* Lets it be read again when it is asked for. */
 void tsr_device_forget_tuning(tsr_device *device);

@@ -17,6 +17,9 @@ static const double span_seconds = 0.3, graph_seconds = 1;
 /* A candidate is taken when three of four rounds gain at least this part of the time. */
 static const double least_gain = 0.03;
 
+/* Seconds to spend where nothing is said; and for a candidate, which gets a third of them within these limits. */
+static const double usual_budget = 60, longest_candidate = 30, shortest_candidate = 1;
+
 enum { MOST_CANDIDATES = 16 };
 
 typedef struct candidate {
@@ -35,14 +38,36 @@ typedef struct pass {
     size_t first;      /* of the tuner's entries that this pass has added */
 } pass;
 
+tsr_status tsr_tuner_begin(tsr_tuner *t, tsr_device *device, const tsr_tune_options *options)
+{
+    *t = (tsr_tuner){.device = device, .options = options, .began = tsr_seconds()};
+    if (!options || !options->worker || !options->worker[0])
+        return tsr_fail(TSR_INVALID_ARGUMENT, "tuning needs the command line of a worker");
+    if (!(options->budget >= 0 && options->budget < 1e9))
+        return tsr_fail(TSR_INVALID_ARGUMENT, "tuning with a budget of %g s: it must be positive", options->budget);
+    double budget = options->budget > 0 ? options->budget : usual_budget;
+    t->deadline = t->began + budget;
+    t->limit = budget / 3 > longest_candidate ? longest_candidate : budget / 3;
+    if (t->limit < shortest_candidate) t->limit = shortest_candidate;
+    t->worker = (tsr_tune_process){.command = options->worker, .interrupted = options->interrupted};
+    return TSR_OK;
+}
+
+void tsr_tuner_end(tsr_tuner *t)
+{
+    tsr_tune_stop(&t->worker);
+    tsr_tuning_clear(&t->found);
+    tsr_tuning_clear(&t->stored);
+    tsr_device_forget_tuning(t->device);
+}
+
 static void report(const tsr_tuner *t, tsr_tune_event event)
 {
     event.elapsed = tsr_seconds() - t->began;
     if (t->options->report) t->options->report(t->options->context, &event);
 }
 
-/* Stores what was found, beside what was stored before. */
-static tsr_status save(tsr_tuner *t)
+tsr_status tsr_tune_save(tsr_tuner *t)
 {
     tsr_tuning all;
     tsr_status status = tsr_tuning_copy(&t->stored, &all);
@@ -88,41 +113,54 @@ static double flops_of(const pass *p, const tsr_covered *step)
     return flops;
 }
 
-/* Gives the worker an order about the choices found so far, or about none, and other ones. */
-static tsr_tune_outcome ask(pass *p, tsr_tune_task task, double seconds, const tsr_span *span, const tsr_tuning *before,
-                            const tsr_tuning *after, tsr_tune_reply *reply)
+tsr_tune_outcome tsr_tune_order_of(tsr_tuner *t, const tsr_tune_question *q, tsr_tune_reply *reply)
 {
-    tsr_tuner *t = p->tuner;
     const tsr_device_info *info = &t->device->info;
-    bool *marked = tsr_alloc(p->graph->primitive_count, sizeof *marked);
+    size_t count = q->graph->primitive_count;
+    bool *marked = tsr_alloc(count, sizeof *marked);
     if (!marked) {
-        t->worker.error = tsr_fail_memory("tuning", p->graph->primitive_count);
+        t->worker.error = tsr_fail_memory("tuning", count);
         return TSR_OUTCOME_ERROR;
     }
-    for (size_t i = 0; i < p->graph->primitive_count; i++) marked[i] = !span || tsr_span_has(span, (int)i);
+    for (size_t i = 0; i < count; i++) marked[i] = !q->span || tsr_span_has(q->span, (int)i);
     tsr_tune_work work = {.order = {.magic = TSR_TUNE_MAGIC,
-                                    .task = task,
-                                    .gemm = p->target.gemm,
-                                    .seconds = seconds,
-                                    .primitive_count = (uint32_t)p->graph->primitive_count,
-                                    .value_count = (uint32_t)p->graph->value_count,
-                                    .wanted_count = (uint32_t)p->wanted_count},
-                          .graph = *p->graph,
-                          .wanted = (int *)(uintptr_t)p->wanted, /* it is only sent */
+                                    .task = q->task,
+                                    .gemm = q->gemm,
+                                    .seconds = q->seconds,
+                                    .primitive_count = (uint32_t)count,
+                                    .value_count = (uint32_t)q->graph->value_count,
+                                    .wanted_count = (uint32_t)q->wanted_count},
+                          .graph = *q->graph,
+                          .wanted = (int *)(uintptr_t)q->wanted, /* it is only sent */
                           .marked = marked,
-                          .tunings = {*before, *after}};
+                          .tunings = {*q->before, *q->after}};
     snprintf(work.order.device, sizeof work.order.device, "%s %s", info->platform, info->name);
     tsr_tune_outcome outcome = tsr_tune_ask(&t->worker, &work, t->limit, t->deadline, reply);
     free(marked);
     return outcome;
 }
 
-/* What an outcome without a reply means for the tuning as a whole. */
-static tsr_status status_of(tsr_tuner *t, tsr_tune_outcome outcome)
+tsr_status tsr_tune_status_of(tsr_tuner *t, tsr_tune_outcome outcome)
 {
     if (outcome == TSR_OUTCOME_TIME_UP) t->time_up = true;
     if (outcome == TSR_OUTCOME_INTERRUPTED) return tsr_fail(TSR_INTERRUPTED, "interrupted; what was found is kept");
     return outcome == TSR_OUTCOME_ERROR ? t->worker.error : TSR_OK;
+}
+
+static tsr_tune_outcome ask(const pass *p, tsr_tune_task task, double seconds, const tsr_span *span,
+                            const tsr_tuning *before, const tsr_tuning *after, tsr_tune_reply *reply)
+{
+    return tsr_tune_order_of(p->tuner,
+                             &(tsr_tune_question){.task = task,
+                                                  .gemm = p->target.gemm,
+                                                  .seconds = seconds,
+                                                  .graph = p->graph,
+                                                  .wanted = p->wanted,
+                                                  .wanted_count = p->wanted_count,
+                                                  .span = span,
+                                                  .before = before,
+                                                  .after = after},
+                             reply);
 }
 
 static void refuse(tsr_tuner *t, const char *name, const char *reason)
@@ -151,7 +189,7 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
     if (status) return status;
     tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, span_seconds, &step->span, &t->found, &tuning, &reply);
     tsr_tuning_clear(&tuning);
-    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return status_of(t, outcome);
+    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) return TSR_OK;
     t->result.candidates++;
     if (outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
@@ -183,7 +221,7 @@ static tsr_status accept_candidate(pass *p, const char *key, const candidate *c,
     bool right = outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.right;
     if (right) outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, NULL, &t->found, &tuning, &reply);
     tsr_tuning_clear(&tuning);
-    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return status_of(t, outcome);
+    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (!right || outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
         refuse(t, c->name, reply.text);
     } else if (reply.ratio > 1) {
@@ -231,7 +269,7 @@ static tsr_status tune_step(pass *p, const tsr_covered *step, const char *key, c
     }
     t->result.spans++;
     status = tsr_tuning_put(&t->found, key, choice, before, after);
-    if (!status) status = save(t);
+    if (!status) status = tsr_tune_save(t);
     if (status || !accepted) return status;
     t->result.chosen++;
     report(t, (tsr_tune_event){.news = TSR_TUNE_CHOSEN, .name = choice, .before = before, .after = after});
@@ -275,7 +313,7 @@ static tsr_status finish(pass *p)
     tsr_tuner *t = p->tuner;
     tsr_tune_reply reply;
     tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, NULL, &none, &t->found, &reply);
-    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return status_of(t, outcome);
+    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) {
         report(t, (tsr_tune_event){.news = TSR_TUNE_PASSED, .what = p->what});
         return TSR_OK;
@@ -292,7 +330,7 @@ static tsr_status finish(pass *p)
     }
     refuse(t, "all of these choices together",
            outcome == TSR_OUTCOME_FAILED || reply.status ? reply.text : "they are slower than without tuning");
-    return save(t);
+    return tsr_tune_save(t);
 }
 
 tsr_status tsr_tune_graph(tsr_tuner *t, const char *what, const tsr_graph *graph, const int *wanted, int wanted_count)

@@ -12,7 +12,9 @@
 /* What a worker is to do with the graph that follows an order. */
 typedef enum tsr_tune_task {
     TSR_TASK_COMPARE, /* time the steps that the marked primitives belong to, with either tuning */
-    TSR_TASK_CHECK    /* compare the steps in which the second tuning differs from the first with their twins */
+    TSR_TASK_CHECK,   /* compare the steps in which the second tuning differs from the first with their twins: where it
+                       * brings parameters of CLBlast, all steps that use CLBlast */
+    TSR_TASK_PRODUCTS /* time each matrix product, without fusion */
 } tsr_tune_task;
 
 /* After it come the primitives, the values, the wanted values, a mark for each primitive, and two tunings as text, one
@@ -22,11 +24,13 @@ typedef struct tsr_tune_order {
     tsr_tune_task task;
     tsr_gemm gemm;
     char device[264]; /* platform and name, so that both ends mean the same one */
-    double seconds;   /* COMPARE: for the rounds; CHECK: that the twins may take */
+    double seconds;   /* COMPARE: for the rounds; CHECK: that the twins may take; PRODUCTS: for each */
     uint32_t limit;   /* seconds after which the worker ends itself, should nobody else */
     uint32_t primitive_count, value_count, wanted_count;
     uint32_t tuning_bytes[2];
 } tsr_tune_order;
+
+enum { TSR_TUNE_PRODUCTS = 64 };
 
 typedef struct tsr_tune_reply {
     uint32_t magic;
@@ -35,7 +39,9 @@ typedef struct tsr_tune_reply {
     bool right;           /* CHECK */
     double before, after; /* COMPARE: median seconds */
     double ratio, upper;  /* of after to before by rounds: median and upper quartile */
-    char text[512];       /* the error's sentence, or what is wrong */
+    int product_count;    /* PRODUCTS: how many there are, rows x columns x depth of each, and its median seconds */
+    double work[TSR_TUNE_PRODUCTS], times[TSR_TUNE_PRODUCTS];
+    char text[512]; /* the error's sentence, or what is wrong */
 } tsr_tune_reply;
 
 enum { TSR_TUNE_MAGIC = 0x7e55e7a1 };
@@ -52,19 +58,23 @@ typedef struct tsr_tune_work {
 /* In the worker. */
 tsr_status tsr_tune_compare(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
 tsr_status tsr_tune_check(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
+tsr_status tsr_tune_time_products(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
 /* Data for a value that nobody makes, as its readers expect it. */
 void tsr_tune_fill(const tsr_graph *graph, int value, double *data);
 /* Reads or writes all of it; false at the end or after an error. */
 bool tsr_tune_receive(int from, void *data, size_t bytes);
 bool tsr_tune_send(int to, const void *data, size_t bytes);
 
-/* A worker, started when it is needed. Zeroed except for `command` it is one that has not been started. */
+/* A worker, started when it is needed, and anew where a second tuning brings other parameters of CLBlast than the one
+ * that runs has taken: they last as long as the process. Zeroed except for `command` it is one that has not been
+ * started. */
 typedef struct tsr_tune_process {
     const char *const *command;
     const volatile int *interrupted;
     pid_t child; /* 0: not running */
     int socket;
     tsr_status error; /* with TSR_OUTCOME_ERROR */
+    char *parameters; /* CLBlast's in the one that runs, as text */
 } tsr_tune_process;
 
 typedef enum tsr_tune_outcome {
@@ -93,9 +103,38 @@ typedef struct tsr_tuner {
     tsr_tune_result result;
 } tsr_tuner;
 
+/* Checks the options, and begins; and ends, with what was stored read anew by later plans. */
+tsr_status tsr_tuner_begin(tsr_tuner *tuner, tsr_device *device, const tsr_tune_options *options);
+void tsr_tuner_end(tsr_tuner *tuner);
+
 /* Finds the best choices for the spans of a graph, called `what` for people, and stores each as soon as it is found.
  * Returns TSR_OK with time_up set when the budget ends. */
 tsr_status tsr_tune_graph(tsr_tuner *tuner, const char *what, const tsr_graph *graph, const int *wanted,
                           int wanted_count);
+
+/* Finds CLBlast's best parameters for the matrix products of a graph, likewise. It comes before the graphs: choices
+ * hold for the parameters that they were measured with. */
+tsr_status tsr_tune_clblast(tsr_tuner *tuner, const tsr_graph *graph);
+
+/* Times the products of a graph by native kernels, by CLBlast, and by it with the best of its parameters for each. */
+tsr_status tsr_tune_products(tsr_tuner *tuner, const tsr_graph *graph, const int *wanted, int wanted_count,
+                             tsr_product_times *times);
+
+/* What the parts of the search share: an order about a graph with two tunings. */
+typedef struct tsr_tune_question {
+    tsr_tune_task task;
+    tsr_gemm gemm;
+    double seconds;
+    const tsr_graph *graph;
+    const int *wanted;
+    int wanted_count;
+    const tsr_span *span; /* whose primitives are marked; NULL: all are */
+    const tsr_tuning *before, *after;
+} tsr_tune_question;
+tsr_tune_outcome tsr_tune_order_of(tsr_tuner *tuner, const tsr_tune_question *question, tsr_tune_reply *reply);
+/* What an outcome without a reply means for the tuning as a whole. */
+tsr_status tsr_tune_status_of(tsr_tuner *tuner, tsr_tune_outcome outcome);
+/* Stores what was found, beside what was stored before. */
+tsr_status tsr_tune_save(tsr_tuner *tuner);
 
 #endif

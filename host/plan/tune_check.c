@@ -144,9 +144,19 @@ static tsr_status check_step(tsr_device *device, const tsr_covered *step, tsr_ge
     return status;
 }
 
-/* Whether the first tuning leads to the same step. */
-static bool has_step(const tsr_cover *cover, const tsr_covered *step)
+static bool brings_parameters(const tsr_tuning *tuning)
 {
+    for (size_t i = 0; i < tuning->count; i++)
+        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0) return true;
+    return false;
+}
+
+/* Whether the first tuning leads to the same step; parameters that the second one brings make a call of CLBlast
+ * another. */
+static bool has_step(const tsr_tune_work *work, const tsr_cover *cover, const tsr_covered *step)
+{
+    if (step->implementation->enqueue && brings_parameters(&work->tunings[1]) && !brings_parameters(&work->tunings[0]))
+        return false;
     for (size_t i = 0; i < cover->count; i++)
         if (cover->steps[i]->implementation == step->implementation && cover->steps[i]->anchor == step->anchor &&
             cover->steps[i]->span.count == step->span.count)
@@ -177,14 +187,14 @@ tsr_status tsr_tune_check(tsr_device *device, const tsr_tune_work *work, tsr_tun
         status = tsr_cover_graph(&work->graph, work->wanted, (int)work->order.wanted_count, &target, NULL, &covers[k]);
     }
     for (size_t s = 0; s < covers[1].count && !status; s++)
-        if (!has_step(&covers[0], covers[1].steps[s])) seconds += seconds_of_twins(covers[1].steps[s]);
+        if (!has_step(work, &covers[0], covers[1].steps[s])) seconds += seconds_of_twins(covers[1].steps[s]);
     if (!status && seconds > work->order.seconds) {
         reply->right = false;
         snprintf(reply->text, sizeof reply->text, "to check its result would take about %.0f s, more than is left",
                  seconds);
     }
     for (size_t s = 0; s < covers[1].count && !status && reply->right; s++)
-        if (!has_step(&covers[0], covers[1].steps[s]))
+        if (!has_step(work, &covers[0], covers[1].steps[s]))
             status = check_step(device, covers[1].steps[s], work->order.gemm, reply);
     tsr_cover_clear(&covers[0]);
     tsr_cover_clear(&covers[1]);

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "device/tuning.h"
+#include "ops/clblast_parameters.h"
 #include "tessera/tune.h"
 
 #include <errno.h>
@@ -31,6 +32,22 @@ tsr_status tsr_tune_list(tsr_device *device, char **text)
     tsr_tuning_clear(&tuning);
     *text = tsr_text_take(&list);
     return *text ? TSR_OK : tsr_fail_memory("the list", list.length);
+}
+
+tsr_status tsr_tune_apply(tsr_device *device)
+{
+    tsr_status status = TSR_OK;
+    tsr_device_forget_tuning(device);
+    device->clblast_tuned = true;
+    const tsr_tuning *tuning = tsr_device_tuning(device);
+    for (size_t i = 0; i < tuning->count && !status; i++)
+        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0)
+            status = tsr_clblast_override(device, tuning->entries[i].key + strlen(TSR_TUNING_CLBLAST),
+                                          tuning->entries[i].choice);
+    if (!status) return TSR_OK;
+    device->clblast_tuned = false;
+    tsr_device_forget_tuning(device);
+    return status;
 }
 
 tsr_status tsr_tune_clear(tsr_device *device, bool *removed)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,12 +29,16 @@ static int end(tsr_tune_process *process, bool kill_it)
     while (waitpid(process->child, &state, 0) < 0 && errno == EINTR) continue;
     close(process->socket);
     process->child = 0;
+    free(process->parameters);
+    process->parameters = NULL;
     return state;
 }
 
 void tsr_tune_stop(tsr_tune_process *process)
 {
     if (process->child) end(process, true);
+    free(process->parameters);
+    process->parameters = NULL;
 }
 
 /* A process with our end of its socket in *ours; its errno. */
@@ -105,6 +110,24 @@ static bool send_part(int to, const void *data, size_t bytes)
     return true;
 }
 
+/* Whether the running worker has these parameters of CLBlast; one that is about to start gets them. */
+static bool has_parameters(tsr_tune_process *process, const tsr_tuning *tuning)
+{
+    tsr_text text = {0};
+    for (size_t i = 0; i < tuning->count; i++)
+        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0)
+            tsr_text_add(&text, "%s %s\n", tuning->entries[i].key, tuning->entries[i].choice);
+    char *wanted = tsr_text_take(&text);
+    bool same = wanted && process->parameters && strcmp(wanted, process->parameters) == 0;
+    if (process->child) {
+        free(wanted);
+    } else {
+        free(process->parameters);
+        process->parameters = wanted;
+    }
+    return same;
+}
+
 static void add_tuning(const tsr_tuning *tuning, tsr_text *text)
 {
     for (size_t i = 0; i < tuning->count; i++)
@@ -144,7 +167,9 @@ static void tell_end(int state, tsr_tune_reply *reply)
 tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *work, double limit, double deadline,
                               tsr_tune_reply *reply)
 {
+    if (process->child && !has_parameters(process, &work->tunings[1])) tsr_tune_stop(process);
     if (!process->child) {
+        has_parameters(process, &work->tunings[1]);
         tsr_tune_outcome outcome = start(process);
         if (outcome != TSR_OUTCOME_REPLY) return outcome;
     }

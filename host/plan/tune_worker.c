@@ -1,5 +1,6 @@
 /* The worker: what it is told on standard input it measures, until that ends. */
 #include "base/memory.h"
+#include "ops/clblast_parameters.h"
 #include "plan/tune.h"
 #include "tessera/tune.h"
 
@@ -97,6 +98,33 @@ static void end_reply(tsr_tune_reply *reply, tsr_status status)
     if (status) snprintf(reply->text, sizeof reply->text, "%s", tsr_last_error());
 }
 
+/* Puts CLBlast's parameters in force that a tuning brings; once, since the process keeps them. */
+static tsr_status set_parameters(tsr_device *device, const tsr_tuning *tuning)
+{
+    static bool done;
+    tsr_status status = TSR_OK;
+    for (size_t i = 0; i < tuning->count && !done && !status; i++)
+        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0)
+            status = tsr_clblast_override(device, tuning->entries[i].key + strlen(TSR_TUNING_CLBLAST),
+                                          tuning->entries[i].choice);
+    done = true;
+    return status;
+}
+
+static tsr_status do_task(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply)
+{
+    tsr_status status = set_parameters(device, &work->tunings[1]);
+    if (status) return status;
+    switch (work->order.task) {
+    case TSR_TASK_CHECK:
+        return tsr_tune_check(device, work, reply);
+    case TSR_TASK_PRODUCTS:
+        return tsr_tune_time_products(device, work, reply);
+    default:
+        return tsr_tune_compare(device, work, reply);
+    }
+}
+
 static void do_work(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply)
 {
     char name[sizeof work->order.device];
@@ -105,8 +133,7 @@ static void do_work(tsr_device *device, const tsr_tune_work *work, tsr_tune_repl
     if (strcmp(name, work->order.device) != 0)
         status = tsr_fail(TSR_INVALID_ARGUMENT, "the worker runs on %s rather than %s", name, work->order.device);
     else
-        status = work->order.task == TSR_TASK_CHECK ? tsr_tune_check(device, work, reply)
-                                                    : tsr_tune_compare(device, work, reply);
+        status = do_task(device, work, reply);
     if (!status) status = tsr_device_finish(device);
     end_reply(reply, status);
 }

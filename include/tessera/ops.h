@@ -85,8 +85,8 @@ typedef struct tsr_dense_descriptor {
     bool bias;
 } tsr_dense_descriptor;
 
-/* Which matrix product the dense layers use. AUTO: CLBlast, except where a native kernel was measured to be faster
- * (thin shapes on CPU-class devices) or where the device's limits rule CLBlast out. */
+/* Which matrix product the dense layers use. AUTO: native kernels on CPU-class devices, where they were measured to be
+ * several times faster, CLBlast on others unless their limits rule it out; and what tuning has found (tune.h). */
 typedef enum tsr_gemm { TSR_GEMM_AUTO, TSR_GEMM_CLBLAST, TSR_GEMM_NATIVE } tsr_gemm;
 
 /* One operation with its kernels, ready to be enqueued any number of times.

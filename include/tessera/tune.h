@@ -63,6 +63,22 @@ TSR_API tsr_status tsr_model_tune(tsr_model *model, tsr_device *device, const ts
  * that ends. Standard output and error are not to be used by anybody else. */
 TSR_API tsr_status tsr_tune_worker(const char *device);
 
+/* Puts CLBlast's stored parameters in force on the device. They hold for the whole process, so the library does not do
+ * it by itself: a program that wants them calls this before it makes plans or operations. Without it the stored choices
+ * that count on them are left aside. TSR_OK where nothing is stored. */
+TSR_API tsr_status tsr_tune_apply(tsr_device *device);
+
+/* Seconds of a matrix product: by the library's own kernels, by CLBlast as it is, and by CLBlast with the best of the
+ * parameters that are tried; 0 where there is no time (a build without CLBlast). */
+typedef struct tsr_product_times {
+    double native, clblast, tuned;
+    const char *kernel, *set; /* CLBlast's kernel that took `tuned`, and its parameters; NULL: as CLBlast has them */
+} tsr_product_times;
+
+/* Times the products of dense layers (x w) of `count` shapes, 64 at most, in worker processes. Nothing is stored. */
+TSR_API tsr_status tsr_tune_measure_products(tsr_device *device, const tsr_dense_descriptor *shapes, int count,
+                                             const tsr_tune_options *options, tsr_product_times *times);
+
 /* What is stored for the device, a line each, as text, freed with free(): the choice, milliseconds without it and with
  * it, and what it is for. TSR_NOT_FOUND where there is no file, TSR_FORMAT where it is not used, with the reason. */
 TSR_API tsr_status tsr_tune_list(tsr_device *device, char **text);
