@@ -34,7 +34,7 @@ static const char *pool_network(void)
     if (path[0]) return path;
     snprintf(path, sizeof path, "%s", test_path("pool.json"));
     check_ok(tsr_model_create("pool", &model));
-    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = 16, .width = 16, .channels = 16}));
+    check_ok(tsr_model_add_input(model, &(tsr_input_config){.height = 8, .width = 8, .channels = 4}));
     check_ok(tsr_model_add_max_pooling2d(model, NULL));
     check_ok(tsr_model_to_json(model, &text));
     check_ok(tsr_file_write(path, text, strlen(text)));
@@ -80,8 +80,8 @@ START_TEST(what_is_found_is_kept_listed_and_forgotten)
     cli_contains(cli_process.out, "\nKept in ");
     tune(0, NULL, "--list");
     cli_contains(cli_process.out, "CHOICE");
-    cli_contains(cli_process.out, "pool2d max 256x16x16x16 2x2/2x2 valid(a)!0");
-    cli_contains(cli_process.out, "pool2d max 1x16x16x16 2x2/2x2 valid(a)!0");
+    cli_contains(cli_process.out, "pool2d max 256x8x8x4 2x2/2x2 valid(a)!0");
+    cli_contains(cli_process.out, "pool2d max 1x8x8x4 2x2/2x2 valid(a)!0");
     tune(0, NULL, "--clear");
     cli_contains(cli_process.out, "Removed");
     tune(0, NULL, "--clear");
@@ -169,7 +169,7 @@ START_TEST(an_interrupt_keeps_what_was_found)
     ck_assert_msg(cli_process.code == 130, "exit code %d\n%s", cli_process.code, cli_process.err);
     cli_contains(cli_process.out, "interrupted, what was found is kept");
     tune(0, NULL, "--list");
-    cli_contains(cli_process.out, "pool2d max 256x16x16x16");
+    cli_contains(cli_process.out, "pool2d max 256x8x8x4");
 }
 END_TEST
 

@@ -128,8 +128,7 @@ static tsr_status ask_tuning(covering *c, tsr_covered *found, bool *take)
     if (!entry) return TSR_OK;
     const tsr_implementation *first = found->implementation;
     int anchor = found->anchor;
-    found->tuned = strcmp(entry->choice, first->name) == 0;
-    if (found->tuned) return TSR_OK;
+    if (strcmp(entry->choice, first->name) == 0) return TSR_OK;
     if (strcmp(entry->choice, TSR_TUNING_APART) == 0) {
         *take = !can_fall_apart(found);
         if (!*take) note(c, first, anchor, "tuning found shorter spans to be faster");

@@ -8,7 +8,7 @@
 typedef struct tsr_covered {
     const tsr_implementation *implementation;
     int anchor; /* the primitive it was looked for at */
-    bool tuned; /* tuning has an entry for the span, and this is its choice */
+    bool tuned; /* it has the span in the place of the first one in the list that claims it */
     tsr_span span;
     tsr_needs needs;
 } tsr_covered;

@@ -6,7 +6,7 @@
 #define POISON_WRONG "return;"
 #define POISON_HANG  "for (volatile int i = 0; i >= 0; i = i ? 0 : 1) {}"
 #define POISON_CRASH "*(volatile __global int *)4 = 1;"
-#define POISON_SLOW  "for (volatile int i = 0; i < 20000; i++) {}"
+#define POISON_SLOW  "for (volatile int i = 0; i < 300000; i++) {}"
 
 /* "TESSERA_KERNEL_PATH=..." of a copy of the kernels in which `kernel` of `file` begins with `code`. Valid until the
  * next call. */
