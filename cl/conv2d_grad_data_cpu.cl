@@ -10,18 +10,19 @@
  * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
  * has. Winners differ from filter to filter, so each window's filters are first sorted by the cell that they won, zeros
  * left out. A list is then run down without a branch: one number broadcast, one filter's kernel row read, the row's
- * sums for all input channels held in registers; they are added into the image once a list. Taking one kernel row for a
- * whole chunk of windows before the next keeps the filters' rows in the first-level cache.
+ * sums for all input channels held in registers; they are added into the image once a list. Taking one kernel row, of
+ * PART filters, for a whole chunk of windows before the next keeps the filters' rows in the first-level cache.
  *
  * Macros: those of conv2d_gradient.cl
- *         CHUNK  windows whose lists are held at a time */
+ *         CHUNK  windows whose lists are held at a time
+ *         PART   filters of a list, at most */
 #include "conv2d_gradient.cl"
 
-/* Fills `gradient` with the window's gradients, and list[k * FILTERS ...] with the count[k] filters whose winner is
- * cell k and whose gradient is not zero (not-a-number is kept). */
-static inline void sort_window(const __global float *restrict dy, const __global float *restrict y,
-                               const __global uchar *restrict winner, float *restrict gradient, ushort *restrict list,
-                               ushort *restrict count)
+#define PARTS ((FILTERS + PART - 1) / PART)
+
+/* Fills `gradient` with the window's gradients. */
+static inline void load_window(const __global float *restrict dy, const __global float *restrict y,
+                               float *restrict gradient)
 {
 #if FILTERS >= VW
     for (int v = 0; v < FILTERS; v += VW) {
@@ -40,22 +41,29 @@ static inline void sort_window(const __global float *restrict dy, const __global
 #endif
     }
 #endif
-#if CELLS <= 4 || (CELLS <= 8 && FILTERS < 256)
+}
+
+/* Fills list[k * PART ...] with the count[k] filters from `first` to `end` whose winner is cell k and whose gradient is
+ * not zero (not-a-number is kept; its bits are tested, which is faster than a comparison of floats). */
+static inline void sort_window(const __global uchar *restrict winner, const float *restrict gradient, int first,
+                               int end, ushort *restrict list, ushort *restrict count)
+{
+#if CELLS <= 4 || (CELLS <= 8 && PART < 256)
     /* All counts in one register, so that an entry does not wait for the memory that the last one went to. */
     const int bits = CELLS <= 4 ? 16 : 8;
     ulong counts = 0;
-    for (int f = 0; f < FILTERS; f++) {
+    for (int f = first; f < end; f++) {
         int k = POOLED ? winner[f] : 0;
-        list[k * FILTERS + (int)((counts >> (k * bits)) & ((1 << bits) - 1))] = f;
-        counts += (ulong)(gradient[f] != 0.0f) << (k * bits);
+        list[k * PART + (int)((counts >> (k * bits)) & ((1 << bits) - 1))] = f;
+        counts += (ulong)(as_uint(gradient[f]) << 1 != 0) << (k * bits);
     }
     for (int k = 0; k < CELLS; k++) count[k] = (counts >> (k * bits)) & ((1 << bits) - 1);
 #else
     for (int k = 0; k < CELLS; k++) count[k] = 0;
-    for (int f = 0; f < FILTERS; f++) {
+    for (int f = first; f < end; f++) {
         int k = winner[f];
-        list[k * FILTERS + count[k]] = f;
-        count[k] += gradient[f] != 0.0f;
+        list[k * PART + count[k]] = f;
+        count[k] += as_uint(gradient[f]) << 1 != 0;
     }
 #endif
 }
@@ -119,7 +127,7 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
     for (int e = 0; e < (last - first) * image_row; e++) image[e] = 0.0f;
 
     float gradient[CHUNK][FILTERS];
-    ushort list[CHUNK][CELLS * FILTERS], count[CHUNK][CELLS];
+    ushort list[PARTS][CHUNK][CELLS * PART], count[PARTS][CHUNK][CELLS];
     int row[CHUNK], column[CHUNK];
     for (int t0 = window * columns; t0 < window_end * columns; t0 += CHUNK) {
         int windows = min(CHUNK, window_end * columns - t0);
@@ -127,20 +135,23 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
             int i = (t0 + t) / columns, j = (t0 + t) % columns;
             row[t] = (i * POOL_STRIDE_HEIGHT - pool_top) * STRIDE_HEIGHT;
             column[t] = (j * POOL_STRIDE_WIDTH - pool_left) * STRIDE_WIDTH;
-            sort_window(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS,
-                        y + y_origin + n * y_image + i * y_row + j * FILTERS,
-                        winner + ((n * rows + i) * columns + j) * FILTERS, gradient[t], list[t], count[t]);
+            load_window(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS,
+                        y + y_origin + n * y_image + i * y_row + j * FILTERS, gradient[t]);
+            for (int part = 0; part < PARTS; part++)
+                sort_window(winner + ((n * rows + i) * columns + j) * FILTERS, gradient[t], part * PART,
+                            min((part + 1) * PART, FILTERS), list[part][t], count[part][t]);
         }
         for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
             for (int stretch = 0; stretch < STRETCHES; stretch++)
-                for (int t = 0; t < windows; t++)
+                for (int u = 0; u < PARTS * windows; u++)
                     for (int k = 0; k < CELLS; k++) {
+                        int part = u / windows, t = u % windows;
                         int r = row[t] + k / POOL_WIDTH * STRIDE_HEIGHT;
                         int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
-                        if (count[t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
-                        scatter(list[t] + k * FILTERS, count[t][k], gradient[t], filters + p * RUN + START(stretch),
-                                stretch, image + (r + p - first) * image_row + c * CHANNELS + START(stretch),
-                                image_row);
+                        if (count[part][t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
+                        scatter(list[part][t] + k * PART, count[part][t][k], gradient[t],
+                                filters + p * RUN + START(stretch), stretch,
+                                image + (r + p - first) * image_row + c * CHANNELS + START(stretch), image_row);
                     }
     }
 

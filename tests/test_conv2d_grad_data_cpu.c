@@ -48,6 +48,19 @@ START_TEST(splits_few_images_into_stripes)
 }
 END_TEST
 
+/* Without a pool the filters are listed in parts, the last of which may be small. */
+START_TEST(lists_many_filters_in_parts)
+{
+    const int32_t filters[] = {64, 65, 130};
+    for (int i = 0; i < 3; i++) {
+        gradient_case c = {.fill = TEST_INTEGERS, .activated = true, .function = TSR_RELU};
+        c.conv2d = (tsr_conv2d_descriptor){2, 9, 8, 21, filters[i], 3, 3, 1, 1, TSR_PADDING_SAME, true};
+        test_gradient_fit(&c);
+        run(&c, 1, TEST_INTEGERS);
+    }
+}
+END_TEST
+
 /* More than eight cells, or more filters than a byte counts: the counts are in memory. */
 START_TEST(sorts_large_windows_and_many_filters)
 {
@@ -83,6 +96,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, agrees_with_the_twin);
     tcase_add_test(tests, splits_few_images_into_stripes);
+    tcase_add_test(tests, lists_many_filters_in_parts);
     tcase_add_test(tests, sorts_large_windows_and_many_filters);
     tcase_add_test(tests, passes_on_what_is_not_finite);
 }

@@ -25,12 +25,22 @@ static size_t list_bytes(const tsr_conv2d_gradient *g)
     return cells * (size_t)g->conv2d->filters * sizeof(cl_ushort);
 }
 
-/* Windows whose lists are held at a time: enough that a filter's row is used again before the caches lose it. */
+/* Windows whose lists are held at a time: enough that a filter's row is used again before the caches lose it. The
+ * gradients behind a pool are few, and should stay in the first-level cache beside more rows of filters. */
 static int chunk(const tsr_conv2d_gradient *g)
 {
-    size_t by_lists = 65536 / list_bytes(g), by_gradients = 16384 / ((size_t)g->conv2d->filters * sizeof(cl_float));
+    size_t most = g->pool ? 16384 : 65536, filters = (size_t)g->conv2d->filters;
+    size_t by_lists = 65536 / list_bytes(g), by_gradients = most / (filters * sizeof(cl_float));
     size_t windows = by_lists < by_gradients ? by_lists : by_gradients;
     return windows > 64 ? 64 : windows < 1 ? 1 : (int)windows;
+}
+
+/* Filters of a list: without a pool so few that a row of each stays in the first-level cache for all windows. Behind a
+ * pool a list has a fourth of the filters or fewer, and shorter ones would cost more than that saves. */
+static int32_t part(const tsr_conv2d_gradient *g)
+{
+    const int32_t few = 64;
+    return g->pool || g->conv2d->filters < few ? g->conv2d->filters : few;
 }
 
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
@@ -57,8 +67,8 @@ static tsr_status prepare(tsr_step *step)
     tsr_conv2d_gradient_block block = tsr_conv2d_gradient_block_of(&g, step->target);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
-    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d", block.rows,
-             block.vectors, chunk(&g));
+    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d -D PART=%d",
+             block.rows, block.vectors, chunk(&g), part(&g));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
     int dx = g.primitive->outputs[0];
