@@ -4,36 +4,40 @@
  *   dw[k,u] = sum over m of x[m,k] dy[m,u]             WEIGHTS: stored; UPDATE: used up at once by the optimizer
  *   db[u]   = sum over m of dy[m,u]                    likewise, BIAS
  *
- * Work-groups of one; work-item c takes KB rows of w at a time out of its chunk of rows, work-item `chunks` the bias. For
- * each KB rows the data gradient comes first, from the old weights: lanes run over units, and the VW vectors of sums for
- * ROWS rows of dy times KB inputs are added up across by a tree of shuffles into one vector. Then the weights' gradient is
- * summed in registers, KB rows times BV vectors, and either stored or turned into new weights and moments in place: w is
- * read once from memory and written once.
+ * Work-groups of one; work-item c takes VW rows of w at a time out of its chunk of rows, work-item `chunks` the bias. For
+ * each VW rows the data gradient comes first, from the old weights: lanes run over the rows of dy, of which the
+ * work-item transposes `unit_block` columns for `row_group` rows at a time, and a square of results is transposed back.
+ * Then the weights' gradient is summed in registers, KB rows times BV vectors, and either stored or turned into new
+ * weights and moments in place. Where dy fits into one group of rows, w is read once from memory and written once; else
+ * the groups before the last only compute their data gradients.
  *
- * A last vector that would reach past the row is moved left: lanes that it shares with the one before do not count in dx
- * and are not updated again. The same goes for a last block of rows (a chunk has at least KB rows). No sum is split, so
- * the order of each is that of its index, lane by lane.
+ * A last vector that would reach past the row is moved left: lanes that it shares with the one before are not updated
+ * again. The same goes for a last block of rows (a chunk has at least VW rows). No sum is split, so the order of each is
+ * that of its index.
  *
  * Nothing is updated while the stop mark counts[2] is set.
  *
  * Macros: VW, ACTIVATION, ...  see common.cl and activation_functions.cl; the optimizer's: optimizer.cl
  *         UNITS                columns of w, at least VW; w has at least VW rows, too
  *         BV                   vectors of a block of the weights' gradient
+ *         RV                   vectors of rows of dy that are computed together; there are as many
+ *         TILE                 floats of the transposed part of dy: `unit_block` times `row_group` at most, both
+ *                              multiples of VW
  *         DATA, MASK, WEIGHTS, UPDATE, BIAS   1 or 0, as above */
 #include "activation_functions.cl"
 #include "optimizer.cl"
+#include "transpose.cl"
 
 #define VECTORS   ((UNITS + VW - 1) / VW)
 #define COLUMN(j) min((j)*VW, UNITS - VW)
 #define OVERLAP   (VECTORS * VW - UNITS) /* lanes of the last vector that the one before has, too */
 
-/* Rows of w in a block. */
+/* Rows of w in a block of the weights' gradient. */
 #if VW < 4
 #define KB VW
 #else
 #define KB 4
 #endif
-#define ROWS (VW / KB)
 
 #if OVERLAP
 #define KEEP(now, before) select(now, before, VEC_INDEX < OVERLAP)
@@ -41,113 +45,113 @@
 #define KEEP(now, before) (now)
 #endif
 
+/* A part of dy: `rows` rows from m0 on, columns u0 ... u1 - 1. */
+typedef struct part {
+    int m0, rows, u0, u1;
+} part;
+
 #if DATA || MASK
-/* Half of the sums: lanes of a and b whose number has a bit clear, plus those that have it set. */
-#define ADD_HALVES(a, b, clear, set) ((vec)((a).clear, (b).clear) + (vec)((a).set, (b).set))
-
-/* Lane i: the sum of the lanes of v[i]. */
-static vec sum_lanes(vec v[VW])
-{
-#if VW == 16
-#pragma unroll
-    for (int i = 0; i < 16; i += 2) v[i] = ADD_HALVES(v[i], v[i + 1], lo, hi);
-#pragma unroll
-    for (int i = 0; i < 16; i += 4) v[i] = ADD_HALVES(v[i], v[i + 2], s012389ab, s4567cdef);
-#pragma unroll
-    for (int i = 0; i < 16; i += 8) v[i] = ADD_HALVES(v[i], v[i + 4], s014589cd, s2367abef);
-    return ADD_HALVES(v[0], v[8], even, odd);
-#elif VW == 8
-#pragma unroll
-    for (int i = 0; i < 8; i += 2) v[i] = ADD_HALVES(v[i], v[i + 1], lo, hi);
-#pragma unroll
-    for (int i = 0; i < 8; i += 4) v[i] = ADD_HALVES(v[i], v[i + 2], s0145, s2367);
-    return ADD_HALVES(v[0], v[4], even, odd);
-#elif VW == 4
-    return ADD_HALVES(ADD_HALVES(v[0], v[1], lo, hi), ADD_HALVES(v[2], v[3], lo, hi), even, odd);
-#elif VW == 2
-    return ADD_HALVES(v[0], v[1], even, odd);
+/* Rows of w whose data gradient is summed together: half the registers, twice as many vectors of rows. */
+#if VW < 8
+#define DB VW
 #else
-    return v[0];
+#define DB (VW / 2)
 #endif
-}
 
-/* Stores ROWS times KB elements of dx from row m and input k on. Rows past the last are left out, and inputs before
- * `first`, which are there already. */
-static void store_block(vec d, __global float *restrict dx, int m, int rows, int inputs, int k, int first)
+/* Vectors of rows, and floats from one column of the transposed part to the next. */
+#define ROW_VECTORS(at) max(((at).rows + VW - 1) / VW, RV)
+#define PITCH(at)       (ROW_VECTORS(at) * VW)
+
+/* tile[u - u0][m - m0] = dy[m][u]; whole vectors of rows, the last row standing for those that there are not. */
+static void transpose_part(__global const float *restrict dy, part at, float *restrict tile)
 {
-    float lane[VW];
-    vec_store(d, lane);
+    for (int r = 0; r < ROW_VECTORS(at); r++)
+        for (int j = at.u0 / VW; j * VW < at.u1; j++) {
+            vec square[VW];
 #pragma unroll
-    for (int r = 0; r < ROWS; r++) {
-        if (m + r >= rows) break;
-        __global float *at = dx + (size_t)(m + r) * inputs + k;
-#if KB == 4
-        if (k >= first) {
-            vstore4(vload4(r, lane), 0, at);
-            continue;
+            for (int i = 0; i < VW; i++)
+                square[i] = vec_load(dy + (size_t)(at.m0 + min(r * VW + i, at.rows - 1)) * UNITS + COLUMN(j));
+            transpose(square);
+            for (int i = j * VW - COLUMN(j); i < VW; i++)
+                vec_store(square[i], tile + (COLUMN(j) + i - at.u0) * PITCH(at) + r * VW);
         }
-#endif
-        for (int i = max(first - k, 0); i < KB; i++) at[i] = lane[r * KB + i];
-    }
 }
 
-#if MASK
-/* The values that the activation's gradient reads, as lanes of the same block. */
-static vec load_block(__global const float *below, int m, int rows, int inputs, int k)
+/* sums[i][v] = sum over the part's columns of w[k + i][u] times vector v of the rows, v counted from r on. */
+static void data_sums(const float *restrict tile, __global const float *weights, vec sums[VW][RV], part at, int r)
 {
-    float lane[VW];
+    const float *columns = tile + r * VW;
 #pragma unroll
-    for (int r = 0; r < ROWS; r++) {
-        __global const float *at = below + (size_t)min(m + r, rows - 1) * inputs + k;
+    for (int i0 = 0; i0 < VW; i0 += DB) {
+        vec block[DB][RV];
 #pragma unroll
-        for (int i = 0; i < KB; i++) lane[r * KB + i] = at[i];
+        for (int i = 0; i < DB; i++)
+#pragma unroll
+            for (int v = 0; v < RV; v++) block[i][v] = (vec)(0.0f);
+        for (int u = 0; u < at.u1 - at.u0; u++)
+#pragma unroll
+            for (int v = 0; v < RV; v++) {
+                vec column = vec_load(columns + u * PITCH(at) + v * VW);
+#pragma unroll
+                for (int i = 0; i < DB; i++) block[i][v] += weights[(i0 + i) * UNITS + u] * column;
+            }
+#pragma unroll
+        for (int i = 0; i < DB; i++)
+#pragma unroll
+            for (int v = 0; v < RV; v++) sums[i0 + i][v] = block[i][v];
     }
-    return vec_load(lane);
 }
-#endif
 
-/* dx of inputs k ... k + KB - 1. */
-static void data_block(__global const float *restrict dy, __global const float *w,
+/* Stores the lanes from `skip` on. */
+static void store_from(vec value, __global float *to, int skip)
+{
+    if (skip <= 0) {
+        vec_store(value, to);
+        return;
+    }
+    float lanes[VW];
+    vec_store(value, lanes);
+    for (int i = skip; i < VW; i++) to[i] = lanes[i];
+}
+
+/* The part's share of dx[m][k ... k + VW - 1], except inputs before `first`, which are there already. */
+static void data_block(const float *restrict tile, __global const float *w,
 #if DATA
                        __global float *restrict dx,
 #endif
 #if MASK
                        __global const float *below, __global float *restrict masked,
 #endif
-                       int rows, int inputs, int k, int first)
+                       part at, int inputs, int k, int first)
 {
-    __global const float *weights = w + (size_t)k * UNITS;
-    for (int m = 0; m < rows; m += ROWS) {
-        vec sums[VW];
-        __global const float *row[ROWS];
+    for (int begin = 0; begin < ROW_VECTORS(at); begin += RV) {
+        int r = min(begin, ROW_VECTORS(at) - RV);
+        vec sums[VW][RV];
+        data_sums(tile, w + (size_t)k * UNITS + at.u0, sums, at, r);
+        for (int v = begin - r; v < RV; v++) {
+            vec square[VW];
 #pragma unroll
-        for (int i = 0; i < VW; i++) sums[i] = (vec)(0.0f);
-#pragma unroll
-        for (int r = 0; r < ROWS; r++) row[r] = dy + (size_t)min(m + r, rows - 1) * UNITS;
-        for (int column = 0; column + VW <= UNITS; column += VW)
-#pragma unroll
-            for (int i = 0; i < KB; i++) {
-                vec v = vec_load(weights + i * UNITS + column);
-#pragma unroll
-                for (int r = 0; r < ROWS; r++) sums[r * KB + i] += vec_load(row[r] + column) * v;
-            }
-#if OVERLAP
-#pragma unroll
-        for (int i = 0; i < KB; i++) {
-            vec v = vec_load(weights + i * UNITS + UNITS - VW);
-#pragma unroll
-            for (int r = 0; r < ROWS; r++)
-                sums[r * KB + i] = KEEP(vec_load(row[r] + UNITS - VW) * v + sums[r * KB + i], sums[r * KB + i]);
-        }
-#endif
-        vec d = sum_lanes(sums);
+            for (int i = 0; i < VW; i++) square[i] = sums[i][v];
+            transpose(square);
+            int m = (r + v) * VW;
+            for (int i = 0; i < min(VW, at.rows - m); i++) {
+                size_t to = (size_t)(at.m0 + m + i) * inputs + k;
+                vec d = square[i];
 #if DATA
-        store_block(d, dx, m, rows, inputs, k, first);
+                if (at.u0 > 0) d += vec_load(dx + to);
+                store_from(d, dx + to, first - k);
+#elif MASK
+                if (at.u0 > 0) d += vec_load(masked + to);
 #endif
 #if MASK
-        d = activation_gradient_vec(d, load_block(below, m, rows, inputs, k));
-        store_block(d, masked, m, rows, inputs, k, first);
+                if (at.u1 == UNITS) d = activation_gradient_vec(d, vec_load(below + to));
+#if DATA
+                if (at.u1 == UNITS)
 #endif
+                    store_from(d, masked + to, first - k);
+#endif
+            }
+        }
     }
 }
 #endif
@@ -222,11 +226,11 @@ static void update_vector(vec gradient, float rate, __global float *w, __global 
 #endif
 
 #if WEIGHTS
-/* The gradient of rows k ... k + KB - 1. */
-static void gradient_block(__global const float *restrict dy, __global const float *restrict x, __global float *restrict dw,
-                        int rows, int inputs, int k)
+/* The gradient of rows k ... k + KB - 1, in vectors j0 ... j1 - 1. */
+static void gradient_block(__global const float *restrict dy, __global const float *restrict x,
+                           __global float *restrict dw, int rows, int inputs, int k, int j0, int j1)
 {
-    for (int j0 = 0; j0 < VECTORS; j0 += BV) {
+    for (; j0 < j1; j0 += BV) {
         vec sums[KB][BV];
         weights_block(dy, x, sums, rows, inputs, k, j0);
 #pragma unroll
@@ -238,19 +242,19 @@ static void gradient_block(__global const float *restrict dy, __global const flo
 #endif
 
 #if UPDATE
-/* Rows k ... k + KB - 1 of w by their gradient, except those before `first`. */
+/* Vectors j0 ... j1 - 1 of rows k ... k + KB - 1 of w by their gradient, except rows before `first`. */
 static void update_block(__global const float *restrict dy, __global const float *restrict x, float rate,
                          __global float *w, __global float *moment_1, __global float *moment_2, int rows, int inputs,
-                         int k, int first)
+                         int k, int first, int j0, int j1)
 {
-    for (int j0 = 0; j0 < VECTORS; j0 += BV) {
+    for (; j0 < j1; j0 += BV) {
         vec sums[KB][BV];
         weights_block(dy, x, sums, rows, inputs, k, j0);
 #pragma unroll
         for (int i = 0; i < KB; i++)
 #pragma unroll
             for (int j = 0; j < BV; j++)
-                if (k + i >= first && j0 + j < VECTORS)
+                if (k + i >= first && j0 + j < j1)
                     update_vector(sums[i][j], rate, w, moment_1, moment_2, (size_t)(k + i) * UNITS + COLUMN(j0 + j),
                                   j0 + j == VECTORS - 1);
     }
@@ -297,7 +301,7 @@ dense_gradient(__global const float *restrict dy,
                __global const float *restrict learning_rate, __global const int *restrict clock,
                __global const int *restrict counts,
 #endif
-               int rows, int inputs, int chunk, int chunks)
+               int rows, int inputs, int chunk, int chunks, int row_group, int unit_block)
 {
     int c = (int)get_global_id(0);
 #if UPDATE
@@ -323,23 +327,42 @@ dense_gradient(__global const float *restrict dy,
         return;
     }
 #endif
-    int end = c == chunks - 1 ? inputs : (c + 1) * chunk;
-    for (int first = c * chunk; first < end; first += KB) {
-        int k = min(first, end - KB);
+    int begin = c * chunk, end = c == chunks - 1 ? inputs : begin + chunk;
 #if DATA || MASK
-        data_block(dy, w,
+    float tile[TILE] __attribute__((aligned(64)));
+#else
+    row_group = rows;
+    unit_block = UNITS;
+#endif
+    for (part at = {.m0 = 0}; at.m0 < rows; at.m0 += row_group)
+        for (at.u0 = 0; at.u0 < UNITS; at.u0 = at.u1) {
+            at.rows = min(row_group, rows - at.m0);
+            at.u1 = min(at.u0 + unit_block, UNITS);
+#if DATA || MASK
+            transpose_part(dy, at, tile);
+#endif
+            for (int first = begin; first < end; first += VW) {
+                int k = min(first, end - VW);
+#if DATA || MASK
+                data_block(tile, w,
 #if DATA
-                   dx,
+                           dx,
 #endif
 #if MASK
-                   below, masked,
+                           below, masked,
 #endif
-                   rows, inputs, k, first);
+                           at, inputs, k, first);
 #endif
+#if WEIGHTS || UPDATE
+                if (at.m0 + row_group < rows) continue; /* a later group still needs the weights */
+                int j0 = at.u0 / VW, j1 = (at.u1 + VW - 1) / VW;
+                for (int i = k; i < k + VW; i += KB)
 #if WEIGHTS
-        gradient_block(dy, x, dw, rows, inputs, k);
-#elif UPDATE
-        if (!stopped) update_block(dy, x, rate, w, w_moment_1, w_moment_2, rows, inputs, k, first);
+                    gradient_block(dy, x, dw, rows, inputs, i, j0, j1);
+#else
+                    if (!stopped) update_block(dy, x, rate, w, w_moment_1, w_moment_2, rows, inputs, i, first, j0, j1);
 #endif
-    }
+#endif
+            }
+        }
 }

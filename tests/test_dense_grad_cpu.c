@@ -123,6 +123,26 @@ START_TEST(agrees_with_the_twins)
 }
 END_TEST
 
+/* More rows than are transposed at a time, the last group of fewer than a block has, and more units. */
+START_TEST(takes_large_gradients_in_parts)
+{
+    static const dense_case shapes[] = {{.dense = {1030, 20, 19, true}, .fill = TEST_INTEGERS, .vector_width = 16},
+                                        {.dense = {2053, 20, 9, true}, .fill = TEST_INTEGERS, .vector_width = 8},
+                                        {.dense = {40, 17, 700, true}, .fill = TEST_INTEGERS, .vector_width = 16},
+                                        {.dense = {1030, 17, 50, false}, .fill = TEST_INTEGERS, .vector_width = 16}};
+    for (int i = 0; i < 4; i++) {
+        fused_case c = {.dense = shapes[i],
+                        .data = true,
+                        .mask = true,
+                        .function = TSR_RELU,
+                        .update = adam,
+                        .moments = 2,
+                        .want_data = i % 2};
+        run(&c);
+    }
+}
+END_TEST
+
 START_TEST(nothing_changes_while_the_stop_mark_is_set)
 {
     fused_case c = {.dense = {.dense = {3, 21, 19, true}, .fill = TEST_NAN},
@@ -180,6 +200,7 @@ END_TEST
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, agrees_with_the_twins);
+    tcase_add_test(tests, takes_large_gradients_in_parts);
     tcase_add_test(tests, nothing_changes_while_the_stop_mark_is_set);
     tcase_add_test(tests, infinities);
     tcase_add_test(tests, claims);

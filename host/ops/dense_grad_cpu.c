@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#define CHUNKS      32 /* of the rows of the weights, at most */
-#define CHUNK_LEAST 8
+#define CHUNKS 32    /* of the rows of the weights, at most */
+#define TILE   16384 /* floats of the part of dy that a work-item transposes: 64 KB, for the second-level cache */
 
 /* The primitives of a span; NULL where it has none, or where nobody wants what it makes. */
 typedef struct parts {
@@ -92,14 +92,28 @@ static void set_operands(tsr_step *step, tsr_launch *launch, const parts *p, boo
     }
 }
 
-/* Rows of w in a chunk, and how many chunks: none has fewer rows than a block (4, or the width). */
-static void divide(int32_t inputs, int32_t *chunk, int32_t *chunks)
+/* How the work is divided: by the shape alone. */
+typedef struct division {
+    int32_t chunk, chunks; /* of the rows of w: multiples of the vectors' width but for the last, which has no fewer */
+    int32_t row_group, unit_block; /* of dy: what is transposed at a time */
+    int32_t row_vectors;           /* of a block of data gradients */
+} division;
+
+static int32_t round_up(int32_t count, int32_t unit)
 {
-    *chunk = (inputs + CHUNKS - 1) / CHUNKS;
-    if (*chunk < CHUNK_LEAST) *chunk = CHUNK_LEAST;
-    *chunk = (*chunk + 3) / 4 * 4;
-    *chunks = (inputs + *chunk - 1) / *chunk;
-    if (*chunks > 1 && inputs - (*chunks - 1) * *chunk < 4) --*chunks;
+    return (count + unit - 1) / unit * unit;
+}
+
+static division divide(const tsr_dense_descriptor *d, int32_t width)
+{
+    division split = {.chunk = round_up((d->inputs + CHUNKS - 1) / CHUNKS, width)};
+    split.chunks = (d->inputs + split.chunk - 1) / split.chunk;
+    if (split.chunks > 1 && d->inputs - (split.chunks - 1) * split.chunk < width) --split.chunks;
+    split.row_group = round_up(d->rows, width);
+    if (split.row_group > TILE / width) split.row_group = TILE / width;
+    split.unit_block = TILE / split.row_group / width * width;
+    split.row_vectors = split.row_group > width ? 2 : 1;
+    return split;
 }
 
 static tsr_status prepare(tsr_step *step)
@@ -114,24 +128,25 @@ static tsr_status prepare(tsr_step *step)
         return status;
     }
     tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units, d->inputs);
-    int32_t chunk, chunks;
-    divide(d->inputs, &chunk, &chunks);
+    division split = divide(d, (int32_t)tile.width);
 
     char function[TSR_ACTIVATION_OPTIONS] = "", optimizer[TSR_OPTIMIZER_OPTIONS] = "", options[512];
     if (p.mask) tsr_activation_options(&p.mask->as.activation, function);
     if (p.update_w) tsr_optimizer_options(&p.update_w->as.update, optimizer);
     snprintf(options, sizeof options,
-             "-DVW=%u -DUNITS=%d -DBV=%d -DDATA=%d -DMASK=%d -DWEIGHTS=%d -DUPDATE=%d -DBIAS=%d%s%s", tile.width,
-             d->units, tile.vectors, p.data != NULL, p.mask != NULL, p.weights && !p.update_w, p.update_w != NULL, bias,
-             function, optimizer);
+             "-DVW=%u -DUNITS=%d -DBV=%d -DRV=%d -DTILE=%d -DDATA=%d -DMASK=%d -DWEIGHTS=%d -DUPDATE=%d -DBIAS=%d%s%s",
+             tile.width, d->units, tile.vectors, split.row_vectors, TILE, p.data != NULL, p.mask != NULL,
+             p.weights && !p.update_w, p.update_w != NULL, bias, function, optimizer);
 
     tsr_launch *launch = tsr_step_launch(step, "dense_grad_cpu.cl", options, "dense_gradient", &status);
     set_operands(step, launch, &p, bias, &status);
     tsr_launch_int(launch, d->rows, &status);
     tsr_launch_int(launch, d->inputs, &status);
-    tsr_launch_int(launch, chunk, &status);
-    tsr_launch_int(launch, chunks, &status);
-    tsr_launch_over(step, launch, 1, (size_t[]){(size_t)(chunks + bias)}, (size_t[]){1}, false, &status);
+    tsr_launch_int(launch, split.chunk, &status);
+    tsr_launch_int(launch, split.chunks, &status);
+    tsr_launch_int(launch, split.row_group, &status);
+    tsr_launch_int(launch, split.unit_block, &status);
+    tsr_launch_over(step, launch, 1, (size_t[]){(size_t)(split.chunks + bias)}, (size_t[]){1}, false, &status);
     return status;
 }
 
