@@ -67,6 +67,7 @@ static tsr_status measure_parts(const bench_settings *settings, const bench_work
     tsr_device *device = NULL;
     tsr_model *model = NULL;
     tsr_status status = tsr_device_open(settings->device, true, &device);
+    if (!status) (void)tsr_tune_apply(device); /* that it cannot was said when the first device was opened */
     if (!status) status = command_open_model(settings->model, &model, NULL);
     if (!status) status = compile(settings, model, device);
     if (!status)

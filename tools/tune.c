@@ -65,9 +65,9 @@ static bool read_settings(const command *self, int count, char **arguments, tune
     return command_read(self, options, sizeof options / sizeof options[0], 0, 0, count, arguments, &operands, code);
 }
 
-static void print_times(const tsr_tune_event *event, const char *words)
+static void print_times(const tsr_tune_event *event, const char *verdict)
 {
-    printf("    %-32s %9.4f ms, not %.4f%s\n", event->name, event->after * 1e3, event->before * 1e3, words);
+    printf("    %-32s %9.4f ms against %.4f%s\n", event->name, event->after * 1e3, event->before * 1e3, verdict);
 }
 
 static void report(void *context, const tsr_tune_event *event)
@@ -81,10 +81,10 @@ static void report(void *context, const tsr_tune_event *event)
         printf("  %5.1f s  %s\n    %-32s as without tuning\n", event->elapsed, event->what, event->name);
         break;
     case TSR_TUNE_SLOWER:
-        printf("    %-32s %9.4f ms against %.4f\n", event->name, event->after * 1e3, event->before * 1e3);
+        print_times(event, "");
         break;
     case TSR_TUNE_FASTER:
-        print_times(event, "");
+        print_times(event, ": faster");
         break;
     case TSR_TUNE_REFUSED:
         printf("    %-32s refused: %s\n", event->name, event->reason);
