@@ -17,6 +17,9 @@ static const double span_seconds = 0.3, graph_seconds = 1;
 /* A candidate is taken when three of four rounds gain at least this part of the time. */
 static const double least_gain = 0.03;
 
+/* What takes this many times as long in the place of an implementation is not tried there again, for other shapes. */
+static const double far_slower = 10;
+
 /* Seconds to spend where nothing is said; and for a candidate, which gets a third of them within these limits. */
 static const double usual_budget = 60, longest_candidate = 30, shortest_candidate = 1;
 
@@ -58,6 +61,7 @@ void tsr_tuner_end(tsr_tuner *t)
     tsr_tune_stop(&t->worker);
     tsr_tuning_clear(&t->found);
     tsr_tuning_clear(&t->stored);
+    tsr_tuning_clear(&t->hopeless);
     tsr_device_forget_tuning(t->device);
 }
 
@@ -178,6 +182,21 @@ static tsr_status with_choice(const tsr_tuner *t, const char *key, const char *n
     return status;
 }
 
+/* Remembers that the candidate is no use in the place of the step's implementation. */
+static tsr_status give_up(tsr_tuner *t, const tsr_covered *step, const char *name)
+{
+    char pair[256];
+    snprintf(pair, sizeof pair, "%s %s", step->implementation->name, name);
+    return tsr_tuning_put(&t->hopeless, pair, name, 0, 0);
+}
+
+static bool is_hopeless(const tsr_tuner *t, const tsr_covered *step, const char *name)
+{
+    char pair[256];
+    snprintf(pair, sizeof pair, "%s %s", step->implementation->name, name);
+    return tsr_tuning_find(&t->hopeless, pair) != NULL;
+}
+
 /* Times a candidate in the place of the step; *faster says whether it gains. */
 static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *key, candidate *c, bool *faster)
 {
@@ -185,6 +204,7 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
     tsr_tune_reply reply;
     tsr_tuning tuning;
     *faster = false;
+    if (is_hopeless(t, step, c->name)) return TSR_OK;
     tsr_status status = with_choice(t, key, c->name, &tuning);
     if (status) return status;
     tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, span_seconds, &step->span, &t->found, &tuning, &reply);
@@ -194,7 +214,7 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
     t->result.candidates++;
     if (outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
         refuse(t, c->name, reply.text);
-        return TSR_OK;
+        return give_up(t, step, c->name);
     }
     c->before = reply.before, c->after = reply.after, c->upper = reply.upper;
     *faster = reply.upper < 1 - least_gain;
@@ -202,7 +222,7 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
                                .name = c->name,
                                .before = c->before,
                                .after = c->after});
-    return TSR_OK;
+    return reply.ratio > far_slower ? give_up(t, step, c->name) : TSR_OK;
 }
 
 /* Whether a fast candidate is right, and no loss to the graph as a whole. */
@@ -333,6 +353,21 @@ static tsr_status finish(pass *p)
     return tsr_tune_save(t);
 }
 
+/* Lets the worker compile what the graph needs without tuning: that is not to count as a candidate's time. */
+static tsr_status warm(pass *p)
+{
+    tsr_tuner *t = p->tuner;
+    tsr_tune_reply reply;
+    double limit = t->limit;
+    t->limit = t->deadline - tsr_seconds() + limit;
+    tsr_tune_outcome outcome = ask(p, TSR_TASK_WARM, 0, NULL, &t->found, &t->found, &reply);
+    t->limit = limit;
+    if (outcome == TSR_OUTCOME_REPLY && reply.status) return tsr_fail(reply.status, "%s: %s", p->what, reply.text);
+    if (outcome == TSR_OUTCOME_FAILED)
+        return tsr_fail(TSR_DEVICE, "%s cannot be tuned, since even without tuning %s", p->what, reply.text);
+    return outcome == TSR_OUTCOME_REPLY ? TSR_OK : tsr_tune_status_of(t, outcome);
+}
+
 tsr_status tsr_tune_graph(tsr_tuner *t, const char *what, const tsr_graph *graph, const int *wanted, int wanted_count)
 {
     pass p = {.tuner = t,
@@ -345,8 +380,8 @@ tsr_status tsr_tune_graph(tsr_tuner *t, const char *what, const tsr_graph *graph
                          .vector_width = t->device->info.vector_width,
                          .tuning = &t->found},
               .first = t->found.count};
-    tsr_status status = TSR_OK;
     report(t, (tsr_tune_event){.news = TSR_TUNE_PASS, .what = what});
+    tsr_status status = warm(&p);
     for (int count = 1; count && !status && !t->time_up;) {
         tsr_cover cover;
         tsr_text key = {0};

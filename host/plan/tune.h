@@ -11,6 +11,7 @@
 
 /* What a worker is to do with the graph that follows an order. */
 typedef enum tsr_tune_task {
+    TSR_TASK_WARM,    /* run the graph once with the first tuning, so that its kernels are compiled */
     TSR_TASK_COMPARE, /* time the steps that the marked primitives belong to, with either tuning */
     TSR_TASK_CHECK,   /* compare the steps in which the second tuning differs from the first with their twins: where it
                        * brings parameters of CLBlast, all steps that use CLBlast */
@@ -56,6 +57,7 @@ typedef struct tsr_tune_work {
 } tsr_tune_work;
 
 /* In the worker. */
+tsr_status tsr_tune_warm(tsr_device *device, const tsr_tune_work *work);
 tsr_status tsr_tune_compare(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
 tsr_status tsr_tune_check(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
 tsr_status tsr_tune_time_products(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
@@ -96,8 +98,9 @@ typedef struct tsr_tuner {
     const tsr_tune_options *options;
     const char *const *layer_names; /* by the number that primitives have */
     tsr_tune_process worker;
-    tsr_tuning found;              /* choices of this time, those that are as without tuning included */
-    tsr_tuning stored;             /* what the file held before: kept for what is not tuned now */
+    tsr_tuning found;    /* choices of this time, those that are as without tuning included */
+    tsr_tuning stored;   /* what the file held before: kept for what is not tuned now */
+    tsr_tuning hopeless; /* "FIRST NAME": what has failed or was far slower in the place of another: not tried again */
     double began, deadline, limit; /* limit: seconds for a candidate */
     bool time_up;
     tsr_tune_result result;

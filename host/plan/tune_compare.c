@@ -64,9 +64,8 @@ static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, boo
     double times[2][MOST_ROUNDS], ratios[MOST_ROUNDS], once[2], began = tsr_seconds(), spent = work->order.seconds;
     int rounds = 0, runs, most = most_runs(work, whole);
     for (int k = 0; k < 2; k++) { /* the first run of a kernel may compile it, the second tells how long it takes */
-        tsr_status status = tsr_tune_side_time(&sides[k], true, 1, &once[k]);
-        if (!status) status = tsr_tune_side_time(&sides[k], whole, 1, &once[k]);
-        if (!status) status = tsr_tune_side_time(&sides[k], whole, 1, &once[k]);
+        tsr_status status = TSR_OK;
+        for (int i = 0; i < 2 && !status; i++) status = tsr_tune_side_time(&sides[k], whole || i == 0, 1, &once[k]);
         if (status) return status;
     }
     reply->before = once[0], reply->after = once[1];
@@ -90,6 +89,17 @@ static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, boo
     reply->ratio = tsr_tune_quantile(ratios, rounds, 0.5);
     reply->upper = tsr_tune_quantile(ratios, rounds, 0.75);
     return TSR_OK;
+}
+
+tsr_status tsr_tune_warm(tsr_device *device, const tsr_tune_work *work)
+{
+    tsr_tune_side side = {0};
+    double seconds;
+    const tsr_plan_options options = {.gemm = work->order.gemm, .tuning = &work->tunings[0]};
+    tsr_status status = tsr_tune_side_create(device, work, &options, &side);
+    if (!status) status = tsr_tune_side_time(&side, true, 1, &seconds);
+    tsr_tune_side_clear(&side);
+    return status;
 }
 
 tsr_status tsr_tune_compare(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply)

@@ -116,6 +116,8 @@ static tsr_status do_task(tsr_device *device, const tsr_tune_work *work, tsr_tun
     tsr_status status = set_parameters(device, &work->tunings[1]);
     if (status) return status;
     switch (work->order.task) {
+    case TSR_TASK_WARM:
+        return tsr_tune_warm(device, work);
     case TSR_TASK_CHECK:
         return tsr_tune_check(device, work, reply);
     case TSR_TASK_PRODUCTS:

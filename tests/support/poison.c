@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void copy_file(const char *directory, const char *name)
+static char directory[256]; /* of the last copy */
+
+static void copy_file(const char *name)
 {
     char from[512], to[512], *data;
     size_t size;
@@ -38,22 +40,28 @@ static void insert(const char *path, const char *kernel, const char *code)
     free(data);
 }
 
+void poison_also(const char *file, const char *kernel, const char *code)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    insert(path, kernel, code);
+}
+
 const char *poison_kernels(const char *file, const char *kernel, const char *code)
 {
     static char variable[300];
     static int number;
-    char name[32], path[512], source[512];
+    char name[32], source[512];
     snprintf(name, sizeof name, "kernels%d", number++);
-    const char *directory = test_path(name);
+    snprintf(directory, sizeof directory, "%s", test_path(name));
     snprintf(variable, sizeof variable, "TESSERA_KERNEL_PATH=%s", directory);
     check_ok(tsr_directory_make(directory));
     snprintf(source, sizeof source, "%s/cl", TEST_SOURCE_DIR);
     DIR *kernels = opendir(source);
     ck_assert_ptr_nonnull(kernels);
     for (struct dirent *entry; (entry = readdir(kernels));)
-        if (entry->d_name[0] != '.') copy_file(directory, entry->d_name);
+        if (entry->d_name[0] != '.') copy_file(entry->d_name);
     closedir(kernels);
-    snprintf(path, sizeof path, "%s/%s", directory, file);
-    insert(path, kernel, code);
+    poison_also(file, kernel, code);
     return variable;
 }

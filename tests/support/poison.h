@@ -11,5 +11,7 @@
 /* "TESSERA_KERNEL_PATH=..." of a copy of the kernels in which `kernel` of `file` begins with `code`. Valid until the
  * next call. */
 const char *poison_kernels(const char *file, const char *kernel, const char *code);
+/* Does the same to another kernel of that copy. */
+void poison_also(const char *file, const char *kernel, const char *code);
 
 #endif
