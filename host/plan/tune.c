@@ -266,13 +266,14 @@ static tsr_status tune_step(pass *p, const tsr_covered *step, const char *key, c
     tsr_tuner *t = p->tuner;
     tsr_text what = {0};
     candidate fast[MOST_CANDIDATES];
-    int fast_count = 0;
+    int fast_count = 0, tries = 0;
     const char *choice = step->implementation->name;
     double before = 0, after = 0;
     bool accepted = false;
     tsr_status status = TSR_OK;
+    for (int i = 0; i < count; i++) tries += !is_hopeless(t, step, names[i]);
     describe(p, step, &what);
-    report(t, (tsr_tune_event){.news = TSR_TUNE_SPAN, .what = what.data, .name = choice});
+    if (tries) report(t, (tsr_tune_event){.news = TSR_TUNE_SPAN, .what = what.data, .name = choice});
     tsr_text_clear(&what);
     for (int i = 0; i < count && !status && !t->time_up; i++) {
         bool faster;
@@ -287,7 +288,7 @@ static tsr_status tune_step(pass *p, const tsr_covered *step, const char *key, c
         if (status || t->time_up) return status;
         if (accepted) choice = fast[i].name, before = fast[i].before, after = fast[i].after;
     }
-    t->result.spans++;
+    t->result.spans += tries > 0;
     status = tsr_tuning_put(&t->found, key, choice, before, after);
     if (!status) status = tsr_tune_save(t);
     if (status || !accepted) return status;
