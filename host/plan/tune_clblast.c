@@ -14,7 +14,7 @@ static const char always_direct[] = "XGEMM_MIN_INDIRECT_SIZE=1000000", never_dir
 
 /* Seconds for a product; how much slower CLBlast may be than native kernels for its parameters to be worth a look; by
  * how much they must gain, in each of the rounds. */
-static const double product_seconds = 0.06, hopeless = 3, least_gain = 0.03;
+static const double product_seconds = 0.06, hopeless = 5, least_gain = 0.03;
 /* The part of the time that is left which this may take: the spans come after it. */
 static const double share = 0.5;
 enum { MOST_SETS = 16, ROUNDS = 5 };
