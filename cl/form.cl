@@ -22,6 +22,23 @@ kernel void transposed(const global float *restrict w, global float *restrict ou
     }
 }
 
+/* out[taps - 1 - tap][filter][channel] = w[tap][channel][filter]. Index space: (vectors of filters, taps). */
+kernel void reversed(const global float *restrict w, global float *restrict out, int channels, int filters, int taps)
+{
+    int f = (int)get_global_id(0) * VW, tap = get_global_id(1);
+    if (f >= filters) return;
+    f = min(f, filters - VW);
+    w += tap * channels * filters;
+    out += (taps - 1 - tap) * channels * filters;
+    for (int begin = 0; begin < channels; begin += VW) {
+        int c = min(begin, channels - VW);
+        float square[VW][VW];
+        for (int r = 0; r < VW; r++) vec_store(vec_load(w + (c + r) * filters + f), square[r]);
+        for (int k = 0; k < VW; k++)
+            for (int r = 0; r < VW; r++) out[(f + k) * channels + c + r] = square[r][k];
+    }
+}
+
 /* G applied to a column of three: the rows of G are (1 0 0), (1/2 1/2 1/2), (1/2 -1/2 1/2), (0 0 1). */
 static inline void transform(const vec in[3], vec out[4])
 {
@@ -29,6 +46,21 @@ static inline void transform(const vec in[3], vec out[4])
     out[1] = 0.5f * (in[0] + in[1] + in[2]);
     out[2] = 0.5f * (in[0] - in[1] + in[2]);
     out[3] = in[2];
+}
+
+/* out[(4 i + j) * pitch] = (G w G^T)[i][j] */
+static inline void transform_filter(const vec w[9], global float *restrict out, uint pitch)
+{
+    vec rows[3][4];
+    for (int q = 0; q < 3; q++) {
+        vec column[3] = {w[q], w[3 + q], w[6 + q]};
+        transform(column, rows[q]);
+    }
+    for (int i = 0; i < 4; i++) {
+        vec row[3] = {rows[0][i], rows[1][i], rows[2][i]}, u[4];
+        transform(row, u);
+        for (int j = 0; j < 4; j++) vec_store(u[j], out + (4 * i + j) * pitch);
+    }
 }
 
 /* Winograd's F(2x2, 3x3) (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015), in panels:
@@ -41,16 +73,25 @@ kernel void winograd(const global float *restrict w, global float *restrict out,
     uint first = (uint)get_global_id(0) * chunk, end = min(first + chunk, count);
     for (uint pair = first; pair < end; pair++) {
         int f = min((int)(pair / channels) * VW, filters - VW), c = pair % channels;
-        vec rows[3][4];
-        for (int q = 0; q < 3; q++) {
-            vec column[3];
-            for (int p = 0; p < 3; p++) column[p] = vec_load(w + ((3 * p + q) * channels + c) * filters + f);
-            transform(column, rows[q]);
+        vec taps[9];
+        for (int tap = 0; tap < 9; tap++) taps[tap] = vec_load(w + (tap * channels + c) * filters + f);
+        transform_filter(taps, out + pair * VW, count * VW);
+    }
+}
+
+/* The same of the filters turned round: out[4 i + j][vector of channels][filter][lane], of w[8 - tap]. */
+kernel void winograd_reversed(const global float *restrict w, global float *restrict out, int channels, int filters,
+                              uint count, uint chunk)
+{
+    uint first = (uint)get_global_id(0) * chunk, end = min(first + chunk, count);
+    for (uint pair = first; pair < end; pair++) {
+        int c = min((int)(pair / filters) * VW, channels - VW), f = pair % filters;
+        vec taps[9];
+        for (int tap = 0; tap < 9; tap++) {
+            float lanes[VW];
+            for (int k = 0; k < VW; k++) lanes[k] = w[((8 - tap) * channels + c + k) * filters + f];
+            taps[tap] = vec_load(lanes);
         }
-        for (int i = 0; i < 4; i++) {
-            vec row[3] = {rows[0][i], rows[1][i], rows[2][i]}, u[4];
-            transform(row, u);
-            for (int j = 0; j < 4; j++) vec_store(u[j], out + ((4 * i + j) * count + pair) * VW);
-        }
+        transform_filter(taps, out + pair * VW, count * VW);
     }
 }

@@ -3,16 +3,22 @@
 #include "support/conv2d_gradient.h"
 
 #include <math.h>
+#include <string.h>
 
-static void run(const gradient_case *c, uint32_t seed, test_fill fill)
+static void run_by(const char *only, const gradient_case *c, uint32_t seed, test_fill fill, double slack)
 {
     test_case t = {.fill = c->fill, .seed = seed};
     int dy = test_gradient_source(&t, c);
     test_fill_value(&t, 0, fill);
     test_conv2d_grad_data(&t, &c->conv2d, dy);
-    test_run_case(&t, &(test_options){.only = "conv2d_grad_data_cpu",
-                                      .fused = test_gradient_span(c),
-                                      .vector_width = c->vector_width});
+    test_run_case(
+        &t,
+        &(test_options){.only = only, .fused = test_gradient_span(c), .vector_width = c->vector_width, .slack = slack});
+}
+
+static void run(const gradient_case *c, uint32_t seed, test_fill fill)
+{
+    run_by("conv2d_grad_data_cpu", c, seed, fill, 1);
 }
 
 START_TEST(agrees_with_the_twin)
@@ -92,10 +98,97 @@ START_TEST(passes_on_what_is_not_finite)
 }
 END_TEST
 
+/* As a convolution of dy: any kernel size and padding, stride 1. */
+START_TEST(direct_convolution_agrees_with_the_twin)
+{
+    static const int32_t kernels[][2] = {{1, 1}, {3, 3}, {5, 3}, {2, 2}, {7, 1}, {4, 5}};
+    static const int32_t channels[] = {1, 3, 17, 33, 64}, filters[] = {1, 8, 35};
+    static const test_fill fills[] = {TEST_INTEGERS, TEST_RANDOM, TEST_NAN};
+    for (int i = 0; i < 30; i++) {
+        gradient_case c = {.fill = i % 3 ? TEST_RANDOM : TEST_INTEGERS, .vector_width = 4u << i % 3};
+        c.conv2d = (tsr_conv2d_descriptor){1 + i % 2,
+                                           6 + i % 5,
+                                           9 - i % 4,
+                                           channels[i % 5],
+                                           filters[i / 5 % 3],
+                                           kernels[i % 6][0],
+                                           kernels[i % 6][1],
+                                           1,
+                                           1,
+                                           i % 4 ? TSR_PADDING_SAME : TSR_PADDING_VALID,
+                                           true};
+        test_gradient_fit(&c);
+        run_by("conv2d_backward_cpu", &c, (uint32_t)i, fills[i % 3], 1);
+    }
+}
+END_TEST
+
+/* By Winograd's transforms, which cost up to four times the rounding of the direct sum. */
+START_TEST(winograd_agrees_with_the_twin)
+{
+    static const int32_t channels[] = {8, 17, 33, 70}, filters[] = {8, 35, 64};
+    static const test_fill fills[] = {TEST_INTEGERS, TEST_RANDOM, TEST_NAN};
+    for (int i = 0; i < 24; i++) {
+        gradient_case c = {.fill = i % 3 ? TEST_RANDOM : TEST_INTEGERS, .vector_width = 4u << i / 3 % 3};
+        c.conv2d = (tsr_conv2d_descriptor){1 + i % 5,
+                                           3 + i % 7,
+                                           9 - i % 4,
+                                           channels[i % 4],
+                                           filters[i / 4 % 3],
+                                           3,
+                                           3,
+                                           1,
+                                           1,
+                                           i % 4 ? TSR_PADDING_SAME : TSR_PADDING_VALID,
+                                           true};
+        test_gradient_fit(&c);
+        run_by("conv2d_winograd_backward_cpu", &c, (uint32_t)i, fills[i % 3], 4);
+    }
+}
+END_TEST
+
+static void check_refused(const char *name, const gradient_case *c, const char *reason)
+{
+    test_case t = {0};
+    test_conv2d_grad_data(&t, &c->conv2d, test_gradient_source(&t, c));
+    size_t count;
+    const tsr_implementation *const *all = tsr_implementations(&count), *implementation = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i]->name, name) == 0) implementation = all[i];
+    ck_assert(implementation != NULL);
+    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = 8};
+    tsr_span span;
+    tsr_needs needs = {0};
+    const bool claimed[8] = {false};
+    ck_assert(implementation->match(&t.graph, (int)t.graph.primitive_count - 1, claimed, &span));
+    ck_assert(!implementation->supports(&target, &span, &needs));
+    ck_assert_msg(strstr(needs.reason, reason) != NULL, "\"%s\" does not contain \"%s\"", needs.reason, reason);
+    test_clear_case(&t);
+}
+
+START_TEST(convolutions_leave_the_rest_to_lists)
+{
+    static const char *const names[] = {"conv2d_backward_cpu", "conv2d_winograd_backward_cpu"};
+    for (int i = 0; i < 2; i++) {
+        gradient_case c = reference_layer(2);
+        check_refused(names[i], &c, "behind a max pool");
+        c.pool = (tsr_pool2d_descriptor){0};
+        if (i == 0) check_refused(names[i], &c, "behind relu");
+        c.activated = false;
+        c.conv2d.stride_width = 2;
+        test_gradient_fit(&c);
+        check_refused(names[i], &c, "strides of 1 x 2");
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, agrees_with_the_twin);
     tcase_add_test(tests, splits_few_images_into_stripes);
+    tcase_add_test(tests, direct_convolution_agrees_with_the_twin);
+    tcase_add_test(tests, winograd_agrees_with_the_twin);
+    tcase_add_test(tests, convolutions_leave_the_rest_to_lists);
     tcase_add_test(tests, lists_many_filters_in_parts);
     tcase_add_test(tests, sorts_large_windows_and_many_filters);
     tcase_add_test(tests, passes_on_what_is_not_finite);

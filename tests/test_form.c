@@ -66,35 +66,62 @@ START_TEST(transposed)
 }
 END_TEST
 
-START_TEST(winograd)
+START_TEST(reversed)
 {
-    static const double g[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    for (size_t s = 0; s < 4; s++)
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (uint32_t width = 1; width <= 16; width *= 4) {
             const tsr_conv2d_descriptor *d = &shapes[s];
-            size_t bytes = make_form(TSR_FORM_WINOGRAD, d, width);
-            tsr_target target = {.device = test_device(), .vector_width = width};
-            size_t channels = (size_t)d->channels, filters = (size_t)d->filters, lanes = tsr_vector_width(&target);
-            while (lanes > filters) lanes /= 2;
-            size_t vectors = (filters + lanes - 1) / lanes, panel = channels * lanes;
-            ck_assert_uint_eq(bytes, 16 * vectors * panel * sizeof(float));
-            for (size_t e = 0; e < 16 * vectors * panel; e++) {
-                size_t point = e / (vectors * panel), vector = e / panel % vectors, c = e / lanes % channels;
-                size_t last = filters - lanes, f = (vector * lanes < last ? vector * lanes : last) + e % lanes;
-                double u = 0;
-                for (size_t p = 0; p < 3; p++)
-                    for (size_t q = 0; q < 3; q++)
-                        u += g[point / 4][p] * g[point % 4][q] * (double)w[((3 * p + q) * channels + c) * filters + f];
-                if (!(fabs((double)form[e] - u) <= 4e-7))
-                    ck_abort_msg("shape %zu: element %zu is %g", s, e, (double)form[e]);
+            ck_assert_uint_eq(make_form(TSR_FORM_REVERSED, d, width), filter_count(d) * sizeof(float));
+            size_t filters = (size_t)d->filters, channels = (size_t)d->channels, count = filter_count(d);
+            for (size_t i = 0; i < count; i++) {
+                size_t tap = count / filters / channels - 1 - i / channels / filters;
+                float expected = w[(tap * channels + i % channels) * filters + i / channels % filters];
+                if (form[i] != expected) ck_abort_msg("shape %zu: element %zu differs", s, i);
             }
         }
+}
+END_TEST
+
+/* Element e of Winograd's form with `lanes` lanes over the filters, or over the channels of the reversed ones. */
+static double winograd_of(const tsr_conv2d_descriptor *d, bool turned, size_t lanes, size_t e)
+{
+    static const double g[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+    size_t channels = (size_t)d->channels, filters = (size_t)d->filters;
+    size_t across = turned ? channels : filters, depth = turned ? filters : channels;
+    size_t vectors = (across + lanes - 1) / lanes, panel = depth * lanes;
+    size_t point = e / (vectors * panel), vector = e / panel % vectors, at = e / lanes % depth;
+    size_t last = across - lanes, lane = (vector * lanes < last ? vector * lanes : last) + e % lanes;
+    size_t c = turned ? lane : at, f = turned ? at : lane;
+    double u = 0;
+    for (size_t tap = 0; tap < 9; tap++)
+        u += g[point / 4][tap / 3] * g[point % 4][tap % 3] *
+             (double)w[((turned ? 8 - tap : tap) * channels + c) * filters + f];
+    return u;
+}
+
+START_TEST(winograd)
+{
+    for (int i = 0; i < 4 * 3 * 2; i++) {
+        const tsr_conv2d_descriptor *d = &shapes[i % 4];
+        uint32_t width = 1u << i / 4 % 3 * 2;
+        bool turned = i >= 12;
+        tsr_target target = {.device = test_device(), .vector_width = width};
+        size_t bytes = make_form(turned ? TSR_FORM_WINOGRAD_REVERSED : TSR_FORM_WINOGRAD, d, width);
+        size_t across = (size_t)(turned ? d->channels : d->filters), lanes = tsr_vector_width(&target);
+        while (lanes > across) lanes /= 2;
+        size_t count = 16 * (size_t)(turned ? d->filters : d->channels) * ((across + lanes - 1) / lanes) * lanes;
+        ck_assert_uint_eq(bytes, count * sizeof(float));
+        for (size_t e = 0; e < count; e++)
+            if (!(fabs((double)form[e] - winograd_of(d, turned, lanes, e)) <= 4e-7))
+                ck_abort_msg("case %d: element %zu is %g", i, e, (double)form[e]);
+    }
 }
 END_TEST
 
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, transposed);
+    tcase_add_test(tests, reversed);
     tcase_add_test(tests, winograd);
 }
 

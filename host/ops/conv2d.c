@@ -14,7 +14,7 @@ static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
     tsr_conv2d_span s = tsr_conv2d_span_of(step->span);
-    const tsr_conv2d_descriptor *c = s.conv2d;
+    const tsr_conv2d_descriptor *c = &s.conv2d;
     tsr_launch *launch = tsr_step_launch(step, "conv2d.cl", c->bias ? "-DBIAS" : "", "conv2d", &status);
     tsr_launch_value(step, launch, s.x, &status);
     tsr_launch_strides(step, launch, s.x, &status);

@@ -1,6 +1,7 @@
 /* Direct convolution for CPUs, with pool, activation and gather in the same kernel: any kernel size, stride, padding
- * and number of channels and filters. */
+ * and number of channels and filters; and the gradient by data of those of stride 1. */
 #include "ops/activation.h"
+#include "ops/conv2d_gradient.h"
 #include "ops/conv2d_span.h"
 
 #include <stdio.h>
@@ -37,7 +38,7 @@ static int32_t divide_up(int32_t a, int32_t b)
 
 static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t columns)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     int64_t height =
         ((int64_t)(rows - 1) * s->pool_stride_height + s->pool_height - 1) * c->stride_height + c->kernel_height;
     int64_t width =
@@ -49,8 +50,8 @@ static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t column
  * being a multiply-add of vectors or a load, and at least as many as hide the latency of a sum. */
 static bool choose_block(const tsr_conv2d_span *s, blocking *k)
 {
-    int32_t vectors = divide_up(s->conv2d->filters, k->vector);
-    int64_t taps = (int64_t)s->conv2d->kernel_height * s->conv2d->kernel_width * s->conv2d->channels;
+    int32_t vectors = divide_up(s->conv2d.filters, k->vector);
+    int64_t taps = (int64_t)s->conv2d.kernel_height * s->conv2d.kernel_width * s->conv2d.channels;
     int32_t registers = taps <= SHORT_TAPS ? 8 : k->vector == 16 ? 16 : 12;
     /* Unrolled taps keep their weights in registers too; more sums than hide the latency would push them out. */
     if (k->unroll) registers = 8 / s->pool_height;
@@ -73,7 +74,7 @@ static bool choose_block(const tsr_conv2d_span *s, blocking *k)
 
 static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     *k = (blocking){.vector = (int32_t)tsr_vector_width(target)};
     while (k->vector > c->filters) k->vector /= 2;
     if (patch_bytes(s, 1, 1) > PATCH_LIMIT)
@@ -117,12 +118,20 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     if (!tsr_conv2d_span_supported(&s, span, needs) || !choose_blocking(&s, target, &k, needs)) return false;
     if (!s.gather) tsr_needs_strided(needs, s.x, 0, 0, 0, 0);
     tsr_needs_strided(needs, s.y, 0, 0, 0, 0);
+    if (s.backward) tsr_needs_prepared(needs, s.w, TSR_FORM_REVERSED, s.filters);
     return true;
+}
+
+/* Where half of dy is zero, lists of what is not are as fast. */
+static bool supports_backward(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    if (tsr_conv2d_gradient_of(span).sparse) return tsr_refuse(needs, "behind relu much of the gradient is zero");
+    return tsr_conv2d_span_backward_supported(span, needs) && supports(target, span, needs);
 }
 
 static void make_options(const tsr_conv2d_span *s, const blocking *k, char *options, size_t size)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     char activation[TSR_ACTIVATION_OPTIONS];
     tsr_activation_options(s->activation, activation);
     const char *gather = "";
@@ -143,7 +152,7 @@ static void make_options(const tsr_conv2d_span *s, const blocking *k, char *opti
 /* The image that the windows are read from: a value of the graph, or a sample of the data set. */
 static void set_image(tsr_step *step, tsr_launch *launch, const tsr_conv2d_span *s, tsr_status *status)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     if (s->gather) {
         tsr_launch_value(step, launch, s->gather->inputs[0], status);
         tsr_launch_int(launch, 0, status);
@@ -163,9 +172,8 @@ static void set_image(tsr_step *step, tsr_launch *launch, const tsr_conv2d_span 
 
 static void set_extents(tsr_launch *launch, const tsr_conv2d_span *s, const blocking *k, tsr_status *status)
 {
-    const int32_t extents[] = {s->conv2d->height, s->conv2d->width, s->top,          s->left,
-                               s->conv_rows,      s->conv_columns,  s->pool_top,     s->pool_left,
-                               s->rows,           s->columns,       k->tiles_across, k->share};
+    const int32_t extents[] = {s->conv2d.height, s->conv2d.width, s->top,  s->left,    s->conv_rows,    s->conv_columns,
+                               s->pool_top,      s->pool_left,    s->rows, s->columns, k->tiles_across, k->share};
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) tsr_launch_int(launch, extents[i], status);
 }
 
@@ -181,7 +189,10 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch *launch = tsr_step_launch(step, "conv2d_cpu.cl", options, "conv2d_cpu", &status);
     if (status != TSR_OK) return status;
     set_image(step, launch, &s, &status);
-    tsr_launch_value(step, launch, s.w, &status);
+    if (s.backward)
+        tsr_launch_prepared(step, launch, 0, &status);
+    else
+        tsr_launch_value(step, launch, s.w, &status);
     if (s.b != TSR_NONE) tsr_launch_value(step, launch, s.b, &status);
     const tsr_view *y = tsr_step_view(step, s.y);
     tsr_launch_value(step, launch, s.y, &status);
@@ -191,7 +202,7 @@ static tsr_status prepare(tsr_step *step)
     set_extents(launch, &s, &k, &status);
     const size_t local[3] = {1, 1, 1};
     const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, (size_t)divide_up(k.blocks, k.share),
-                              (size_t)s.conv2d->batch};
+                              (size_t)s.conv2d.batch};
     tsr_launch_over(step, launch, 3, global, local, false, &status);
     return status;
 }
@@ -244,5 +255,13 @@ const tsr_implementation tsr_implementation_conv2d_cpu = {
     .anchor = TSR_KIND_CONV2D,
     .match = tsr_match_single,
     .supports = supports,
+    .prepare = prepare,
+};
+
+const tsr_implementation tsr_implementation_conv2d_backward_cpu = {
+    .name = "conv2d_backward_cpu",
+    .anchor = TSR_KIND_CONV2D_GRAD_DATA,
+    .match = tsr_match_single,
+    .supports = supports_backward,
     .prepare = prepare,
 };

@@ -1,12 +1,16 @@
 /* What the implementations of a convolution's forward span have in common: conv2d, perhaps with a pool and an
- * activation behind it and a gather before it. */
+ * activation behind it and a gather before it; or conv2d_grad_data of stride 1, which is a convolution too, of dy with
+ * the filters turned round:
+ *   dx[n,i,j,c] = sum over (p,q,f) of dy[n, i - (kh-1-top) + p, j - (kw-1-left) + q, f] * w[kh-1-p, kw-1-q, c, f] */
 #ifndef TSR_OPS_CONV2D_SPAN_H
 #define TSR_OPS_CONV2D_SPAN_H
 
 #include "ops/implementation.h"
 
 typedef struct tsr_conv2d_span {
-    const tsr_conv2d_descriptor *conv2d;
+    tsr_conv2d_descriptor conv2d;                /* what is computed; of a gradient only the sizes are set */
+    const tsr_conv2d_descriptor *filters;        /* the primitive's, that the filters belong to */
+    bool backward;                               /* conv2d_grad_data: the filters are read turned round */
     const tsr_pool2d_descriptor *pool;           /* NULL: none */
     const tsr_activation_descriptor *activation; /* NULL: none */
     const tsr_primitive *gather;                 /* NULL: x comes from outside */
@@ -23,6 +27,10 @@ typedef struct tsr_conv2d_span {
 
 /* Reads a span that a chain of those kinds matched. */
 tsr_conv2d_span tsr_conv2d_span_of(const tsr_span *span);
+
+/* Refuses gradients that are not a convolution, and those behind a max pool, where most of dy is zero: lists of what is
+ * not zero are faster. */
+bool tsr_conv2d_span_backward_supported(const tsr_span *span, tsr_needs *needs);
 
 /* Refuses what no fused kernel does: softmax, pools whose windows overlap (cells would be computed more than once), and
  * winners of more than a byte. */

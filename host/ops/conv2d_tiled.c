@@ -57,7 +57,7 @@ static bool fits(const tsr_conv2d_span *s, const tsr_device_info *info, const ti
 /* A tile of 64 cells x 64 filters by 256 work-items of 4 x 4 results each; fewer filters give way to more cells. */
 static bool choose_tiling(const tsr_conv2d_span *s, const tsr_device_info *info, tiling *t)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     *t = (tiling){.group_windows = 16, .group_filters = 16, .item_windows = 1, .item_filters = 4, .depth = 16};
     while (t->group_filters > 1 && t->group_filters * t->item_filters >= 2 * c->filters) {
         if (t->item_filters > 1 && t->group_filters <= 8) {
@@ -95,7 +95,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 
 static void make_options(const tsr_conv2d_span *s, const tiling *t, char *options, size_t size)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     char activation[TSR_ACTIVATION_OPTIONS];
     tsr_activation_options(s->activation, activation);
     bool average = s->pool && s->pool->mode == TSR_POOL_AVERAGE;
@@ -153,7 +153,7 @@ static size_t divide_up(size_t a, size_t b)
 static tsr_status prepare(tsr_step *step)
 {
     tsr_conv2d_span s = tsr_conv2d_span_of(step->span);
-    const tsr_conv2d_descriptor *c = s.conv2d;
+    const tsr_conv2d_descriptor *c = &s.conv2d;
     tiling t;
     char options[768];
     tsr_status status = settle(step, &s, &t, options, sizeof options);

@@ -1,4 +1,5 @@
-/* Winograd's convolution F(2x2, 3x3) for CPUs, with a 2x2 pool and activation in the same kernel. */
+/* Winograd's convolution F(2x2, 3x3) for CPUs, with a 2x2 pool and activation in the same kernel; and the
+ * gradient by data. */
 #include "ops/activation.h"
 #include "ops/conv2d_span.h"
 
@@ -131,7 +132,7 @@ static void choose_tile(const tsr_conv2d_descriptor *c, blocking *k)
 
 static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     *k = (blocking){.vector = tsr_form_vector(target, c->filters),
                     .channel_vector = (int32_t)tsr_vector_width(target),
                     .rows = s->rows,
@@ -163,7 +164,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "its kernel is for CPUs");
     if (tsr_vector_width(target) < 4) return tsr_refuse(needs, "its kernel is for vectors of 4 floats or more");
     tsr_conv2d_span s = tsr_conv2d_span_of(span);
-    const tsr_conv2d_descriptor *c = s.conv2d;
+    const tsr_conv2d_descriptor *c = &s.conv2d;
     if (c->kernel_height != 3 || c->kernel_width != 3 || c->stride_height != 1 || c->stride_width != 1)
         return tsr_refuse(needs, "F(2x2, 3x3) is for kernels of 3 x 3 and stride 1, not %d x %d and %d x %d",
                           (int)c->kernel_height, (int)c->kernel_width, (int)c->stride_height, (int)c->stride_width);
@@ -182,13 +183,19 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
         return tsr_refuse(needs, "the filters are not a parameter that has another form");
     tsr_needs_strided(needs, s.x, 0, 0, 0, 0);
     tsr_needs_strided(needs, s.y, 0, 0, 0, 0);
-    tsr_needs_prepared(needs, s.w, TSR_FORM_WINOGRAD, c);
+    tsr_needs_prepared(needs, s.w, s.backward ? TSR_FORM_WINOGRAD_REVERSED : TSR_FORM_WINOGRAD, s.filters);
     return true;
+}
+
+/* Behind relu, too: with half of dy zero it takes 0.6 of the time of lists, with a fifth of it not zero the same. */
+static bool supports_backward(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    return tsr_conv2d_span_backward_supported(span, needs) && supports(target, span, needs);
 }
 
 static void make_options(const tsr_conv2d_span *s, const blocking *k, char *options, size_t size)
 {
-    const tsr_conv2d_descriptor *c = s->conv2d;
+    const tsr_conv2d_descriptor *c = &s->conv2d;
     char activation[TSR_ACTIVATION_OPTIONS];
     tsr_activation_options(s->activation, activation);
     const char *mode = "";
@@ -223,13 +230,12 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_int(launch, y->origin, &status);
     for (int i = 0; i < 3; i++) tsr_launch_int(launch, y->stride[i], &status);
     if (s.winner != TSR_NONE) tsr_launch_value(step, launch, s.winner, &status);
-    const int32_t extents[] = {s.conv2d->height, s.conv2d->width, s.top,          s.left,
-                               s.conv_rows,      s.conv_columns,  k.rows,         k.columns,
-                               k.tiles_across,   k.share,         s.conv2d->batch};
+    const int32_t extents[] = {s.conv2d.height, s.conv2d.width, s.top,          s.left,  s.conv_rows,   s.conv_columns,
+                               k.rows,          k.columns,      k.tiles_across, k.share, s.conv2d.batch};
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) tsr_launch_int(launch, extents[i], &status);
     const size_t local[3] = {1, 1, 1};
     const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, (size_t)divide_up(k.blocks, k.share),
-                              (size_t)divide_up(s.conv2d->batch, k.images)};
+                              (size_t)divide_up(s.conv2d.batch, k.images)};
     tsr_launch_over(step, launch, 3, global, local, false, &status);
     return status;
 }
@@ -271,4 +277,12 @@ const tsr_implementation tsr_implementation_conv2d_winograd_cpu = {
     .supports = supports,
     .prepare = prepare,
     .slack = SLACK,
+};
+
+const tsr_implementation tsr_implementation_conv2d_winograd_backward_cpu = {
+    .name = "conv2d_winograd_backward_cpu",
+    .anchor = TSR_KIND_CONV2D_GRAD_DATA,
+    .match = tsr_match_single,
+    .supports = supports_backward,
+    .prepare = prepare,
 };

@@ -15,39 +15,65 @@ int32_t tsr_form_vector(const tsr_target *target, int32_t filters)
     return vector;
 }
 
-/* Vectors of filters, of which the last may overlap with the one before. */
-static size_t vectors_of(const tsr_conv2d_descriptor *conv2d, int32_t vector)
+/* Parts of a vector each, of which the last may overlap with the one before. */
+static size_t vectors_of(int32_t count, int32_t vector)
 {
-    return ((size_t)conv2d->filters + (size_t)vector - 1) / (size_t)vector;
+    return ((size_t)count + (size_t)vector - 1) / (size_t)vector;
+}
+
+static bool is_winograd(tsr_form form)
+{
+    return form == TSR_FORM_WINOGRAD || form == TSR_FORM_WINOGRAD_REVERSED;
+}
+
+/* What vectors of Winograd's form run over, and what the panels do. */
+static int32_t lanes_of(tsr_form form, const tsr_conv2d_descriptor *conv2d)
+{
+    return form == TSR_FORM_WINOGRAD ? conv2d->filters : conv2d->channels;
+}
+
+static int32_t depth_of(tsr_form form, const tsr_conv2d_descriptor *conv2d)
+{
+    return form == TSR_FORM_WINOGRAD ? conv2d->channels : conv2d->filters;
 }
 
 size_t tsr_form_bytes(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
-    size_t channels = (size_t)conv2d->channels;
-    if (form == TSR_FORM_TRANSPOSED) return taps_of(conv2d) * channels * (size_t)conv2d->filters * sizeof(float);
-    int32_t vector = tsr_form_vector(target, conv2d->filters);
-    return 16 * channels * vectors_of(conv2d, vector) * (size_t)vector * sizeof(float);
+    if (!is_winograd(form)) return taps_of(conv2d) * (size_t)conv2d->channels * (size_t)conv2d->filters * sizeof(float);
+    int32_t lanes = lanes_of(form, conv2d), vector = tsr_form_vector(target, lanes);
+    return 16 * (size_t)depth_of(form, conv2d) * vectors_of(lanes, vector) * (size_t)vector * sizeof(float);
 }
 
-static void launch_winograd(tsr_step *step, tsr_launch *launch, const tsr_conv2d_descriptor *conv2d, int32_t vector,
-                            tsr_status *status)
+/* Floats of a vector, at most what there is to turn. */
+static int32_t vector_of(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
+    if (is_winograd(form)) return tsr_form_vector(target, lanes_of(form, conv2d));
+    size_t count = (size_t)conv2d->channels * (form == TSR_FORM_TRANSPOSED ? taps_of(conv2d) : 1);
+    int32_t vector = tsr_form_vector(target, conv2d->filters);
+    while ((size_t)vector > count) vector /= 2;
+    return vector;
+}
+
+static void launch_winograd(tsr_step *step, tsr_launch *launch, tsr_form form, const tsr_conv2d_descriptor *conv2d,
+                            int32_t vector, tsr_status *status)
+{
+    size_t pairs = (size_t)depth_of(form, conv2d) * vectors_of(lanes_of(form, conv2d), vector);
     tsr_launch_int(launch, conv2d->channels, status);
     tsr_launch_int(launch, conv2d->filters, status);
-    tsr_launch_elementwise(step, launch, (size_t)conv2d->channels * vectors_of(conv2d, vector), 16, status);
+    tsr_launch_elementwise(step, launch, pairs, 16, status);
 }
 
-/* A vector of filters a work-group on CPUs; a tap of a filter a work-item on GPUs. */
-static void launch_transposed(tsr_step *step, tsr_launch *launch, const tsr_conv2d_descriptor *conv2d, int32_t vector,
-                              tsr_status *status)
+/* A vector of filters a work-group on CPUs, or with one tap; a tap of a filter a work-item on GPUs. */
+static void launch_turned(tsr_step *step, tsr_launch *launch, tsr_form form, const tsr_conv2d_descriptor *conv2d,
+                          int32_t vector, tsr_status *status)
 {
-    bool cpu = tsr_is_cpu_class(step->target);
-    size_t count = taps_of(conv2d) * (size_t)conv2d->channels;
-    size_t each = cpu ? count : (size_t)conv2d->channels;
-    tsr_launch_int(launch, (int32_t)count, status);
+    bool cpu = tsr_is_cpu_class(step->target), whole = cpu && form == TSR_FORM_TRANSPOSED;
+    size_t taps = taps_of(conv2d), count = taps * (size_t)conv2d->channels;
+    tsr_launch_int(launch, form == TSR_FORM_TRANSPOSED ? (int32_t)count : conv2d->channels, status);
     tsr_launch_int(launch, conv2d->filters, status);
-    tsr_launch_int(launch, (int32_t)each, status);
-    size_t global[2] = {vectors_of(conv2d, vector), count / each}, local[2] = {cpu ? 1 : 64, 1};
+    tsr_launch_int(launch, form == TSR_FORM_TRANSPOSED ? (int32_t)(whole ? count : count / taps) : (int32_t)taps,
+                   status);
+    size_t global[2] = {vectors_of(conv2d->filters, vector), whole ? 1 : taps}, local[2] = {cpu ? 1 : 64, 1};
     tsr_launch_over(step, launch, 2, global, local, true, status);
 }
 
@@ -55,21 +81,23 @@ tsr_status tsr_form_prepare(const tsr_target *target, tsr_form form, const tsr_c
                             cl_mem weights, cl_mem output, tsr_launch *launch)
 {
     static const tsr_implementation filters = {.name = "filters"};
+    static const char *const kernels[] = {
+#define KERNEL(name, stem) #stem,
+        TSR_FORM_LIST(KERNEL)
+#undef KERNEL
+    };
     tsr_status status = TSR_OK;
     tsr_step step = {.implementation = &filters, .target = target};
-    bool winograd = form == TSR_FORM_WINOGRAD;
-    int32_t vector = tsr_form_vector(target, conv2d->filters);
-    if (!winograd)
-        while ((size_t)vector > taps_of(conv2d) * (size_t)conv2d->channels) vector /= 2;
+    int32_t vector = vector_of(target, form, conv2d);
     char options[32];
     snprintf(options, sizeof options, "-DVW=%d", (int)vector);
-    tsr_launch *l = tsr_step_launch(&step, "form.cl", options, winograd ? "winograd" : "transposed", &status);
+    tsr_launch *l = tsr_step_launch(&step, "form.cl", options, kernels[form], &status);
     tsr_launch_buffer(l, weights, &status);
     tsr_launch_buffer(l, output, &status);
-    if (winograd)
-        launch_winograd(&step, l, conv2d, vector, &status);
+    if (is_winograd(form))
+        launch_winograd(&step, l, form, conv2d, vector, &status);
     else
-        launch_transposed(&step, l, conv2d, vector, &status);
+        launch_turned(&step, l, form, conv2d, vector, &status);
     if (status) {
         if (l) clReleaseKernel(l->kernel);
         return status;

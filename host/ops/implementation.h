@@ -50,7 +50,9 @@ const tsr_primitive *tsr_span_primitive(const tsr_span *span, tsr_kind kind);
  * the plans of a model. X(name, elements for a filter bank of kh*kw taps, c channels, f filters) */
 #define TSR_FORM_LIST(X)                                                                                               \
     X(TRANSPOSED, transposed) /* [filters][kernel_height][kernel_width][channels] of a convolution's filters */        \
-    X(WINOGRAD, winograd)     /* [16][vector of filters][channel][lane]: F(2x2,3x3), U = G w G^T */
+    X(REVERSED, reversed)     /* [kernel_height][kernel_width][filters][channels], the last tap first */               \
+    X(WINOGRAD, winograd)     /* [16][vector of filters][channel][lane]: F(2x2,3x3), U = G w G^T */                    \
+    X(WINOGRAD_REVERSED, winograd_reversed) /* [16][vector of channels][filter][lane]: that of REVERSED */
 
 typedef enum tsr_form {
 #define TSR_FORM_ENUM(name, stem) TSR_FORM_##name,
@@ -240,8 +242,8 @@ const tsr_implementation *const *tsr_implementations(size_t *count);
 size_t tsr_form_bytes(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d);
 tsr_status tsr_form_prepare(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d,
                             cl_mem weights, cl_mem output, tsr_launch *launch);
-/* Floats of a vector of filters in Winograd's form: the target's width, or less where there are fewer filters. Where
- * they are not a multiple of it, the last vector ends with the last filter and overlaps with the one before. */
+/* Floats of a vector of filters (or channels) in Winograd's form: the target's width, or less where there are fewer.
+ * Where they are not a multiple of it, the last vector ends with the last filter and overlaps with the one before. */
 int32_t tsr_form_vector(const tsr_target *target, int32_t filters);
 
 #endif
