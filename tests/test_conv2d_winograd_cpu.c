@@ -146,8 +146,8 @@ START_TEST(refuses_what_it_cannot_do)
     other = d;
     other.channels = 3;
     check_refused(&other, &epilogues[0], 2, "3 channels and 16 filters are too few");
-    other.channels = other.filters = 512;
-    check_refused(&other, &epilogues[0], 2, "16777216 bytes");
+    other.channels = other.filters = 1024;
+    check_refused(&other, &epilogues[0], 2, "67108864 bytes");
 }
 END_TEST
 

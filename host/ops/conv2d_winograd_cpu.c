@@ -11,7 +11,7 @@
 #define PRIVATE_LARGE (768 * 1024)
 #define FILTERS_KEPT  (512 * 1024)
 /* Bytes of transformed filters that a processor can still sweep over for every work-item. */
-#define FILTERS_LIMIT (4 * 1024 * 1024)
+#define FILTERS_LIMIT (16 * 1024 * 1024)
 /* Multiply-adds of vectors that make a work-group worth its launch, groups that the work on an image is cut into for
  * balance, and filters for which transforming the pixels once more costs little. */
 #define GROUP_WORK    8192
