@@ -1,4 +1,4 @@
-/* What is stored, for people. */
+/* What is stored: told to people, put in force, removed. */
 #include "base/memory.h"
 #include "base/text.h"
 #include "device/tuning.h"
