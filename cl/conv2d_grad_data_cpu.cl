@@ -143,16 +143,16 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
         }
         for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
             for (int stretch = 0; stretch < STRETCHES; stretch++)
-                for (int u = 0; u < PARTS * windows; u++)
-                    for (int k = 0; k < CELLS; k++) {
-                        int part = u / windows, t = u % windows;
-                        int r = row[t] + k / POOL_WIDTH * STRIDE_HEIGHT;
-                        int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
-                        if (count[part][t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
-                        scatter(list[part][t] + k * PART, count[part][t][k], gradient[t],
-                                filters + p * RUN + START(stretch), stretch,
-                                image + (r + p - first) * image_row + c * CHANNELS + START(stretch), image_row);
-                    }
+                for (int part = 0; part < PARTS; part++)
+                    for (int t = 0; t < windows; t++)
+                        for (int k = 0; k < CELLS; k++) {
+                            int r = row[t] + k / POOL_WIDTH * STRIDE_HEIGHT;
+                            int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
+                            if (count[part][t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
+                            scatter(list[part][t] + k * PART, count[part][t][k], gradient[t],
+                                    filters + p * RUN + START(stretch), stretch,
+                                    image + (r + p - first) * image_row + c * CHANNELS + START(stretch), image_row);
+                        }
     }
 
     for (int r = begin; r < end; r++) {
