@@ -12,6 +12,8 @@
  *         UNITS                columns of w, at least VW
  *         BR, BV               rows and vectors of a block of sums
  *         PARTIAL              1: the sums are a stack
+ *         PACKED               1: a piece of the weights at a time is copied, so that it stays in the first-level cache
+ *                              while all rows of the group go by, the sums waiting in y; 0: a chunk is one piece
  *         BIAS                 1: there is a bias */
 #include "activation_functions.cl"
 
@@ -26,26 +28,32 @@
 #define BIAS_AT(column) ((vec)(0.0f))
 #endif
 
-/* Rows m ... m + BR - 1 (the last one again where there are fewer), vectors j0 ... j0 + BV - 1, inputs k0 ... k1 - 1. */
-static void forward_block(__global const float *restrict x, __global const float *restrict w, vec sums[BR][BV], int m,
-                          int rows, int inputs, int j0, int k0, int k1)
+/* Where the weights of a piece lie: of input k, vector j of the block. */
+#if PACKED
+#define PIECE           (6144 / (BV * VW)) /* inputs: 24 KB of weights, half a first-level cache */
+#define WEIGHTS         const float *restrict
+#define WEIGHT(w, k, j) ((w) + (k)*BV * VW + (j)*VW)
+#else
+#define PIECE           INT_MAX
+#define WEIGHTS         __global const float *restrict
+#define WEIGHT(w, k, j) ((w) + (size_t)(k)*UNITS + COLUMN(j0 + (j)))
+#endif
+
+/* Adds `count` inputs from k on to rows m ... m + BR - 1 (the last one again where there are fewer), vectors
+ * j0 ... j0 + BV - 1; w has the weights from input k on. */
+static void forward_block(__global const float *restrict x, WEIGHTS w, vec sums[BR][BV], int m, int rows, int inputs,
+                          int j0, int k, int count)
 {
     __global const float *row[BR];
 #pragma unroll
-    for (int i = 0; i < BR; i++) {
-        row[i] = x + (size_t)min(m + i, rows - 1) * inputs;
-#pragma unroll
-        for (int j = 0; j < BV; j++) sums[i][j] = (vec)(0.0f);
-    }
-    for (int k = k0; k < k1; k++) {
-        __global const float *weights = w + (size_t)k * UNITS;
+    for (int i = 0; i < BR; i++) row[i] = x + (size_t)min(m + i, rows - 1) * inputs + k;
+    for (int c = 0; c < count; c++)
 #pragma unroll
         for (int j = 0; j < BV; j++) {
-            vec v = vec_load(weights + COLUMN(j0 + j));
+            vec v = vec_load(WEIGHT(w, c, j));
 #pragma unroll
-            for (int i = 0; i < BR; i++) sums[i][j] += row[i][k] * v;
+            for (int i = 0; i < BR; i++) sums[i][j] += row[i][c] * v;
         }
-    }
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
@@ -54,24 +62,43 @@ dense_forward(__global const float *restrict x, __global const float *restrict w
 {
     int k0 = (int)get_global_id(0) * chunk, k1 = min(k0 + chunk, inputs);
     int m0 = (int)get_global_id(1) * group, m1 = min(m0 + group, rows);
+#if PACKED
+    float packed[PIECE * BV * VW] __attribute__((aligned(64)));
+#endif
 #if PARTIAL
     y += get_global_id(0) * rows * UNITS;
 #endif
     for (int j0 = 0; j0 < VECTORS; j0 += BV)
-        for (int m = m0; m < m1; m += BR) {
-            vec sums[BR][BV];
-            forward_block(x, w, sums, m, m1, inputs, j0, k0, k1);
+        for (int k = k0, count; k < k1; k += count) {
+            count = min(PIECE, k1 - k);
+#if PACKED
+            for (int c = 0; c < count; c++)
 #pragma unroll
-            for (int i = 0; i < BR; i++)
-#pragma unroll
-                for (int j = 0; j < BV; j++) {
-                    int column = COLUMN(j0 + j);
-                    vec sum = sums[i][j] + BIAS_AT(column);
-#if !PARTIAL
-                    sum = activate_vec(sum);
+                for (int j = 0; j < BV; j++)
+                    vec_store(vec_load(w + (size_t)(k + c) * UNITS + COLUMN(j0 + j)), packed + (c * BV + j) * VW);
+#else
+            __global const float *packed = w + (size_t)k * UNITS;
 #endif
-                    vec_store(sum, y + (size_t)min(m + i, m1 - 1) * UNITS + column);
-                }
+            for (int m = m0; m < m1; m += BR) {
+                vec sums[BR][BV];
+#pragma unroll
+                for (int i = 0; i < BR; i++)
+#pragma unroll
+                    for (int j = 0; j < BV; j++)
+                        sums[i][j] = k == k0 ? BIAS_AT(COLUMN(j0 + j))
+                                             : vec_load(y + (size_t)min(m + i, m1 - 1) * UNITS + COLUMN(j0 + j));
+                forward_block(x, packed, sums, m, m1, inputs, j0, k, count);
+#pragma unroll
+                for (int i = 0; i < BR; i++)
+#pragma unroll
+                    for (int j = 0; j < BV; j++) {
+                        vec sum = sums[i][j];
+#if !PARTIAL
+                        if (k + count == k1) sum = activate_vec(sum);
+#endif
+                        vec_store(sum, y + (size_t)min(m + i, m1 - 1) * UNITS + COLUMN(j0 + j));
+                    }
+            }
         }
 }
 

@@ -126,10 +126,10 @@ END_TEST
 /* More rows than are transposed at a time, the last group of fewer than a block has, and more units. */
 START_TEST(takes_large_gradients_in_parts)
 {
-    static const dense_case shapes[] = {{.dense = {1030, 20, 19, true}, .fill = TEST_INTEGERS, .vector_width = 16},
-                                        {.dense = {2053, 20, 9, true}, .fill = TEST_INTEGERS, .vector_width = 8},
+    static const dense_case shapes[] = {{.dense = {134, 20, 19, true}, .fill = TEST_INTEGERS, .vector_width = 16},
+                                        {.dense = {259, 20, 9, true}, .fill = TEST_INTEGERS, .vector_width = 8},
                                         {.dense = {40, 17, 700, true}, .fill = TEST_INTEGERS, .vector_width = 16},
-                                        {.dense = {1030, 17, 50, false}, .fill = TEST_INTEGERS, .vector_width = 16}};
+                                        {.dense = {134, 17, 150, false}, .fill = TEST_INTEGERS, .vector_width = 16}};
     for (int i = 0; i < 4; i++) {
         fused_case c = {.dense = shapes[i],
                         .data = true,

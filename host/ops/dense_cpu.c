@@ -4,7 +4,10 @@
 
 #include <stdio.h>
 
-#define ROW_GROUP   32 /* rows that go by while a chunk of the weights stays in the cache */
+#define ROW_GROUP   32 /* rows that go by while a chunk of the weights stays in the cache, */
+#define LARGE_GROUP 64 /* where there are enough of them; */
+#define LARGE       (16 * LARGE_GROUP)
+#define PACKED_ROWS 16 /* that are worth a copy of the weights */
 #define CHUNKS      16 /* of the inputs at most, as long as there are few groups of rows */
 #define CHUNK_LEAST 64 /* inputs that are worth a partial sum of their own */
 
@@ -28,12 +31,13 @@ bool tsr_dense_cpu_suits(const tsr_target *target, tsr_needs *needs)
 
 /* How the sums are split: by the shape alone. */
 typedef struct division {
-    int32_t groups, chunks, chunk;
+    int32_t group, groups, chunks, chunk;
 } division;
 
 static division divide(const tsr_dense_descriptor *d)
 {
-    division parts = {.groups = (d->rows + ROW_GROUP - 1) / ROW_GROUP};
+    division parts = {.group = d->rows < LARGE ? ROW_GROUP : LARGE_GROUP};
+    parts.groups = (d->rows + parts.group - 1) / parts.group;
     int32_t most = parts.groups < CHUNKS ? CHUNKS / parts.groups : 1;
     parts.chunks = d->inputs / CHUNK_LEAST < most ? d->inputs / CHUNK_LEAST : most;
     if (parts.chunks < 1) parts.chunks = 1;
@@ -72,15 +76,16 @@ static tsr_status prepare(tsr_step *step)
     division parts = divide(d);
     bool partial = parts.chunks > 1, stack = tsr_step_view(step, y)->partials > 1;
     tsr_dense_tile tile = tsr_dense_cpu_tile(step->target, d->units, INT32_MAX);
+    bool packed = d->rows >= PACKED_ROWS && d->units > tile.vectors * (int32_t)tile.width;
 
     char function[TSR_ACTIVATION_OPTIONS], options[TSR_ACTIVATION_OPTIONS + 160];
     tsr_activation_options(activation ? &activation->as.activation : NULL, function);
-    snprintf(options, sizeof options, "-DVW=%u -DUNITS=%d -DBR=%d -DBV=%d -DPARTIAL=%d -DBIAS=%d%s", tile.width,
-             d->units,
+    snprintf(options, sizeof options, "-DVW=%u -DUNITS=%d -DBR=%d -DBV=%d -DPACKED=%d -DPARTIAL=%d -DBIAS=%d%s",
+             tile.width, d->units,
              d->rows >= 4   ? 4
              : d->rows >= 2 ? 2
                             : 1,
-             tile.vectors, partial, d->bias, function);
+             tile.vectors, packed, partial, d->bias, function);
 
     tsr_status status = TSR_OK;
     size_t one[] = {1, 1};
@@ -95,7 +100,7 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_int(forward, d->rows, &status);
     tsr_launch_int(forward, d->inputs, &status);
     tsr_launch_int(forward, parts.chunk, &status);
-    tsr_launch_int(forward, ROW_GROUP, &status);
+    tsr_launch_int(forward, parts.group, &status);
     tsr_launch_over(step, forward, 2, (size_t[]){(size_t)parts.chunks, (size_t)parts.groups}, one, false, &status);
     if (!partial || stack || status) return status;
 

@@ -7,8 +7,9 @@
 
 #include <stdio.h>
 
-#define CHUNKS 32    /* of the rows of the weights, at most */
-#define TILE   16384 /* floats of the part of dy that a work-item transposes: 64 KB, for the second-level cache */
+#define CHUNKS    32    /* of the rows of the weights, at most */
+#define TILE      16384 /* floats of the part of dy that a work-item transposes: 64 KB, for the second-level cache */
+#define ROW_GROUP 128   /* rows of that part at most: the caches hold as many lines of dx a power of two apart */
 
 /* The primitives of a span; NULL where it has none, or where nobody wants what it makes. */
 typedef struct parts {
@@ -110,7 +111,7 @@ static division divide(const tsr_dense_descriptor *d, int32_t width)
     split.chunks = (d->inputs + split.chunk - 1) / split.chunk;
     if (split.chunks > 1 && d->inputs - (split.chunks - 1) * split.chunk < width) --split.chunks;
     split.row_group = round_up(d->rows, width);
-    if (split.row_group > TILE / width) split.row_group = TILE / width;
+    if (split.row_group > ROW_GROUP) split.row_group = ROW_GROUP;
     split.unit_block = TILE / split.row_group / width * width;
     split.row_vectors = split.row_group > width ? 2 : 1;
     return split;
