@@ -126,12 +126,14 @@ static void add_haloed(test_case *t, int *p, int *dx)
 {
     const tsr_pool2d_descriptor pool = {TSR_POOL_MAX, 3, 14, 10, 32, 2, 2, 2, 2, TSR_PADDING_VALID};
     const tsr_conv2d_descriptor wide = {3, 7, 5, 32, 32, 3, 3, 1, 1, TSR_PADDING_SAME, false};
+    /* Lists compute its gradient by data, as Winograd's kernel does not take it. */
+    const tsr_conv2d_descriptor large = {3, 7, 5, 32, 32, 5, 5, 1, 1, TSR_PADDING_SAME, false};
     const tsr_conv2d_descriptor grey = {3, 7, 5, 1, 32, 3, 3, 1, 1, TSR_PADDING_SAME, true};
     const int32_t extent[] = {3, 7, 5, 32};
     int y = test_input(t, "y", TSR_F32, 4, extent), dy = test_input(t, "dy", TSR_F32, 4, extent);
     *p = test_pool2d(t, &pool, test_input(t, "x", TSR_F32, 4, (int32_t[]){3, 14, 10, 32}), NULL);
     test_conv2d_grad_weights(t, &wide, test_activation_grad(t, TSR_RELU, 0, dy, y), *p, NULL);
-    *dx = test_conv2d_grad_data(t, &wide, test_activation_grad(t, TSR_RELU, 0, dy, *p));
+    *dx = test_conv2d_grad_data(t, &large, test_activation_grad(t, TSR_RELU, 0, dy, *p));
     test_conv2d_grad_weights(t, &wide, test_activation_grad(t, TSR_RELU, 0, *p, y), *dx, NULL);
     int x = test_input(t, "grey", TSR_F32, 4, (int32_t[]){3, 7, 5, 1});
     test_conv2d_grad_weights(t, &grey, test_activation_grad(t, TSR_RELU, 0, *p, *dx), x, NULL);
