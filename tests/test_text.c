@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,10 +50,22 @@ START_TEST(it_grows_and_is_handed_over)
 }
 END_TEST
 
+START_TEST(numbers_have_a_point_in_every_locale)
+{
+    char text[64];
+    setlocale(LC_ALL, "de_DE.UTF-8"); /* where it is installed, numbers are printed with a comma */
+    snprintf(text, sizeof text, "%.2f %a %g", 0.25, 1.5, 3.0);
+    tsr_text_point(text);
+    setlocale(LC_ALL, "C");
+    ck_assert_str_eq(text, "0.25 0x1.8p+0 3");
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, plain_text_is_utf8_without_control_characters);
     tcase_add_test(tests, it_grows_and_is_handed_over);
+    tcase_add_test(tests, numbers_have_a_point_in_every_locale);
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include "plan/span_key.h"
 #include "support/tester.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -69,6 +70,24 @@ START_TEST(a_file_is_read_back)
     ck_assert(stat(directory, &status) == 0 && (status.st_mode & 0777) == 0700);
     free(directory);
     tsr_tuning_clear(&tuning);
+}
+END_TEST
+
+START_TEST(a_file_is_the_same_in_every_locale)
+{
+    tsr_device *device = test_device();
+    tsr_tuning tuning;
+    static const char *const locales[] = {"C", "de_DE.UTF-8"}; /* with a comma in numbers, where it is installed */
+    for (int writer = 0; writer < 2; writer++) {
+        fresh_cache();
+        setlocale(LC_ALL, locales[writer]);
+        store(device, "the key", "dense");
+        setlocale(LC_ALL, locales[!writer]);
+        check_ok(tsr_tuning_load(device, &tuning));
+        setlocale(LC_ALL, "C");
+        ck_assert_double_eq_tol(tsr_tuning_find(&tuning, "the key")->before, 2e-3, 1e-9);
+        tsr_tuning_clear(&tuning);
+    }
 }
 END_TEST
 
@@ -169,7 +188,7 @@ START_TEST(lines_that_are_no_entries_are_refused)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         fresh_cache();
         store(device, "the key", "dense");
-        forge(device, "the key\tdense\t2.000e-03\t1.000e-03\n", lines[i]);
+        forge(device, "the key\tdense\t2000000000\t1000000000\n", lines[i]);
         tsr_status status = tsr_tuning_load(device, &tuning);
         ck_assert_msg(status == TSR_FORMAT, "line %zu: %s", i, tsr_status_name(status));
         ck_assert_uint_eq(tuning.count, 0);
@@ -476,6 +495,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, parameters_are_those_of_the_list);
 #endif
     tcase_add_test(tests, a_file_is_read_back);
+    tcase_add_test(tests, a_file_is_the_same_in_every_locale);
     tcase_add_test(tests, entries_have_limits);
     tcase_add_test(tests, a_damaged_file_counts_as_none);
     tcase_add_test(tests, lines_that_are_no_entries_are_refused);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +52,17 @@ char *tsr_text_take(tsr_text *text)
     if (text->failed) free(text->data);
     *text = (tsr_text){0};
     return taken;
+}
+
+void tsr_text_point(char *text)
+{
+    const char *point = localeconv()->decimal_point;
+    size_t length = strlen(point);
+    if (length == 0 || strcmp(point, ".") == 0) return;
+    for (char *at = text; (at = strstr(at, point)) != NULL; at++) {
+        *at = '.';
+        memmove(at + 1, at + length, strlen(at + length) + 1);
+    }
 }
 
 void tsr_text_clear(tsr_text *text)

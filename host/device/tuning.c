@@ -10,10 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The file: these lines, "KEY \t CHOICE \t BEFORE \t AFTER" a line for each entry, and the checksum of all before. */
-#define MAGIC    "tessera tuning 1\n"
+/* The file: these lines, "KEY \t CHOICE \t BEFORE \t AFTER" a line for each entry, and the checksum of all before.
+ * Times are whole picoseconds, which look the same in every locale. */
+#define MAGIC    "tessera tuning 2\n"
 #define CHECKSUM "checksum "
 #define MAX_FILE ((size_t)4 << 20)
+
+static const double picosecond = 1e-12;
 
 void tsr_tuning_clear(tsr_tuning *tuning)
 {
@@ -145,20 +148,20 @@ static tsr_status add_identity(const tsr_device *device, tsr_text *text)
     return text->failed ? tsr_fail_memory("the tuning", text->length) : TSR_OK;
 }
 
-/* Cuts the last two fields off a line, which are numbers; false when they are not. */
-static bool take_number(char *line, double *number)
+/* Cuts the last field off a line, which is a time; false when it is not. */
+static bool take_time(char *line, double *seconds)
 {
     char *tab = strrchr(line, '\t'), *end;
     if (!tab || !tab[1]) return false;
-    *number = strtod(tab + 1, &end);
+    *seconds = strtod(tab + 1, &end) * picosecond;
     *tab = '\0';
-    return *end == '\0' && isfinite(*number) && *number >= 0;
+    return *end == '\0' && isfinite(*seconds) && *seconds >= 0;
 }
 
 static bool parse_line(char *line, tsr_tuning *tuning)
 {
     double before, after;
-    if (!take_number(line, &after) || !take_number(line, &before)) return false;
+    if (!take_time(line, &after) || !take_time(line, &before)) return false;
     char *tab = strchr(line, '\t');
     if (!tab || tuning->count == TSR_TUNING_ENTRIES) return false;
     *tab = '\0';
@@ -207,7 +210,10 @@ static tsr_status check_place(const char *path)
     free(directory);
     if (lstat(path, &file) != 0) return tsr_fail(TSR_NOT_FOUND, "there is no tuning yet: %s is not there", path);
     if (!trusted || !S_ISREG(file.st_mode))
-        return tsr_fail(TSR_FORMAT, "%s is no ordinary file in a directory that only its owner can write", path);
+        return tsr_fail(TSR_FORMAT,
+                        "%s is no ordinary file in a directory that only its owner can write; remove it, or close the "
+                        "directory with chmod go-w",
+                        path);
     return TSR_OK;
 }
 
@@ -239,12 +245,15 @@ tsr_status tsr_tuning_store(tsr_device *device, const tsr_tuning *tuning)
     }
     if ((status = tsr_directory_make(directory)) || (status = add_identity(device, &text))) goto done;
     if (!tsr_directory_is_private(directory)) {
-        status = tsr_fail(TSR_IO, "others may write to %s; close it with chmod go-w", directory);
+        status = tsr_fail(TSR_IO,
+                          "%s is no directory of your own that others cannot write to; chown and chmod go-w "
+                          "make it one",
+                          directory);
         goto done;
     }
     for (size_t i = 0; i < tuning->count; i++) {
         const tsr_tuning_entry *e = &tuning->entries[i];
-        tsr_text_add(&text, "%s\t%s\t%.3e\t%.3e\n", e->key, e->choice, e->before, e->after);
+        tsr_text_add(&text, "%s\t%s\t%.0f\t%.0f\n", e->key, e->choice, e->before / picosecond, e->after / picosecond);
     }
     if (text.failed) {
         status = tsr_fail_memory("the tuning", text.length);

@@ -5,7 +5,6 @@
 #include "base/status.h"
 #include "base/text.h"
 
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +14,7 @@ static void add_number(tsr_text *text, double number, int decimals)
 {
     char digits[64];
     snprintf(digits, sizeof digits, "%.*f", decimals, number);
-    const char *point = localeconv()->decimal_point;
-    char *at = strstr(digits, point);
-    if (at && strcmp(point, ".") != 0) {
-        *at = '.';
-        memmove(at + 1, at + strlen(point), strlen(at + strlen(point)) + 1);
-    }
+    tsr_text_point(digits);
     tsr_text_add(text, ",%s", digits);
 }
 

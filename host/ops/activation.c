@@ -1,5 +1,6 @@
 #include "ops/activation.h"
 
+#include "base/text.h"
 #include "ops/elementwise.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@ void tsr_activation_options(const tsr_activation_descriptor *activation, char *o
     if (function == TSR_ELU || function == TSR_LEAKY_RELU)
         snprintf(options + length, TSR_ACTIVATION_OPTIONS - (size_t)length, " -DALPHA=%af -DACTIVATION_FROM_INPUT=%d",
                  (double)activation->alpha, !tsr_activation_gradient_from_output(activation));
+    tsr_text_point(options);
 }
 
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)

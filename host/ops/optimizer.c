@@ -1,5 +1,7 @@
 #include "ops/optimizer.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +21,7 @@ void tsr_optimizer_options(const tsr_update_descriptor *update, char *options)
     default:
         options[0] = '\0';
     }
+    tsr_text_point(options);
 }
 
 float tsr_optimizer_one_minus(float beta)

@@ -1,5 +1,7 @@
 #include "plan/span_key.h"
 
+#include <stdio.h>
+
 /* Outside operands by letter, in the order in which they are met; those of the longest spans share the last one. */
 typedef struct letters {
     int values[26];
@@ -29,6 +31,14 @@ static void add_pool2d(const tsr_pool2d_descriptor *p, tsr_text *key)
                  p->padding == TSR_PADDING_SAME ? "same" : "valid");
 }
 
+static void add_activation(const tsr_activation_descriptor *a, tsr_text *key)
+{
+    char alpha[32];
+    snprintf(alpha, sizeof alpha, "%g", (double)a->alpha);
+    tsr_text_point(alpha);
+    tsr_text_add(key, " %s %s %dx%d", tsr_activation_name(a->function), alpha, a->rows, a->columns);
+}
+
 static void add_descriptor(const tsr_primitive *p, tsr_text *key)
 {
     static const char *const types[] = {[TSR_F32] = "f32", [TSR_I32] = "i32", [TSR_U8] = "u8", [TSR_U16] = "u16"};
@@ -47,8 +57,7 @@ static void add_descriptor(const tsr_primitive *p, tsr_text *key)
         return;
     case TSR_KIND_ACTIVATION:
     case TSR_KIND_ACTIVATION_GRAD:
-        tsr_text_add(key, " %s %g %dx%d", tsr_activation_name(p->as.activation.function),
-                     (double)p->as.activation.alpha, p->as.activation.rows, p->as.activation.columns);
+        add_activation(&p->as.activation, key);
         return;
     case TSR_KIND_DENSE:
     case TSR_KIND_DENSE_GRAD_DATA:
