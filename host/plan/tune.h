@@ -33,6 +33,9 @@ typedef struct tsr_tune_order {
 
 enum { TSR_TUNE_PRODUCTS = 64 };
 
+/* Seconds that a device may take to open, and beyond its limit until a worker ends itself. */
+enum { TSR_TUNE_OPENING = 60, TSR_TUNE_GRACE = 10 };
+
 typedef struct tsr_tune_reply {
     uint32_t magic;
     tsr_status status;

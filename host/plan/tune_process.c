@@ -17,17 +17,27 @@
 
 extern char **environ;
 
-/* Seconds that a device may take to open, and beyond its limit until a worker ends itself. */
-static const double opening = 60;
-enum { GRACE = 10 };
+/* Seconds for a worker that has given up to be gone: drivers may hang at the end of a process as well. */
+static const double ending = 5;
 
-/* Ends the worker; returns how it ended, as waitpid tells, if it had done so by itself. */
+/* Whether the worker has ended by itself, or does so soon. */
+static bool has_ended(const tsr_tune_process *process, int *state)
+{
+    double until = tsr_seconds() + ending;
+    pid_t ended;
+    while ((ended = waitpid(process->child, state, WNOHANG)) == 0 && tsr_seconds() < until) poll(NULL, 0, 10);
+    return ended != 0;
+}
+
+/* Ends the worker; returns how it ended, as waitpid tells. */
 static int end(tsr_tune_process *process, bool kill_it)
 {
     int state = 0;
-    if (kill_it) kill(process->child, SIGKILL);
-    while (waitpid(process->child, &state, 0) < 0 && errno == EINTR) continue;
-    close(process->socket);
+    close(process->socket); /* a worker that waits for an order ends by that */
+    if (kill_it || !has_ended(process, &state)) {
+        kill(process->child, SIGKILL);
+        while (waitpid(process->child, &state, 0) < 0 && errno == EINTR) continue;
+    }
     process->child = 0;
     free(process->parameters);
     process->parameters = NULL;
@@ -87,7 +97,7 @@ static tsr_tune_outcome start(tsr_tune_process *process)
         process->error = tsr_fail(TSR_IO, "cannot start the worker %s: %s", process->command[0], strerror(error));
         return TSR_OUTCOME_ERROR;
     }
-    tsr_tune_outcome outcome = wait_for(process, tsr_seconds() + opening, &hello);
+    tsr_tune_outcome outcome = wait_for(process, tsr_seconds() + TSR_TUNE_OPENING, &hello);
     if (outcome == TSR_OUTCOME_REPLY && hello.status == TSR_OK) return outcome;
     tsr_tune_stop(process);
     if (outcome == TSR_OUTCOME_INTERRUPTED) return outcome;
@@ -142,7 +152,7 @@ static bool send_work(int to, const tsr_tune_work *work, double limit)
         add_tuning(&work->tunings[k], &tunings[k]);
         order.tuning_bytes[k] = (uint32_t)tunings[k].length;
     }
-    order.limit = (uint32_t)limit + GRACE;
+    order.limit = (uint32_t)limit + TSR_TUNE_GRACE;
     bool sent = !tunings[0].failed && !tunings[1].failed && send_part(to, &order, sizeof order) &&
                 send_part(to, work->graph.primitives, order.primitive_count * sizeof *work->graph.primitives) &&
                 send_part(to, work->graph.values, order.value_count * sizeof *work->graph.values) &&

@@ -163,7 +163,9 @@ tsr_status tsr_tune_worker(const char *wanted)
     tsr_tune_reply reply = {0};
     tsr_status status = take_channels(&channel);
     if (status) return status;
+    alarm(TSR_TUNE_OPENING + TSR_TUNE_GRACE);
     status = tsr_device_open(wanted, false, &device);
+    alarm(0);
     end_reply(&reply, status); /* the first reply says that the worker is there, or why not */
     bool open = tsr_tune_send(channel, &reply, sizeof reply) && !status;
     while (open && receive_work(channel, &work)) {
@@ -174,7 +176,9 @@ tsr_status tsr_tune_worker(const char *wanted)
         clear_work(&work);
         open = tsr_tune_send(channel, &reply, sizeof reply);
     }
+    alarm(TSR_TUNE_GRACE);
     tsr_device_close(device);
+    alarm(0);
     close(channel);
     return status;
 }
