@@ -182,6 +182,16 @@ START_TEST(convolutions_leave_the_rest_to_lists)
 }
 END_TEST
 
+START_TEST(lists_leave_too_many_filters_to_others)
+{
+    gradient_case c = reference_layer(2);
+    c.pool = (tsr_pool2d_descriptor){0};
+    c.conv2d.filters = 65536;
+    test_gradient_fit(&c);
+    check_refused("conv2d_grad_data_cpu", &c, "numbers of 16 bits");
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, agrees_with_the_twin);
@@ -189,6 +199,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, direct_convolution_agrees_with_the_twin);
     tcase_add_test(tests, winograd_agrees_with_the_twin);
     tcase_add_test(tests, convolutions_leave_the_rest_to_lists);
+    tcase_add_test(tests, lists_leave_too_many_filters_to_others);
     tcase_add_test(tests, lists_many_filters_in_parts);
     tcase_add_test(tests, sorts_large_windows_and_many_filters);
     tcase_add_test(tests, passes_on_what_is_not_finite);

@@ -48,6 +48,8 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
     const size_t most = 262144;
+    if (g.conv2d->filters > UINT16_MAX)
+        return tsr_refuse(needs, "its lists hold numbers of 16 bits, and there are %d filters", g.conv2d->filters);
     if (list_bytes(&g) > most)
         return tsr_refuse(needs, "lists of %d filters for each cell of the pool take more than %zu bytes",
                           g.conv2d->filters, most);
