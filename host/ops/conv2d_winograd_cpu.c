@@ -285,4 +285,5 @@ const tsr_implementation tsr_implementation_conv2d_winograd_backward_cpu = {
     .match = tsr_match_single,
     .supports = supports_backward,
     .prepare = prepare,
+    .slack = SLACK,
 };

@@ -122,9 +122,10 @@ static tsr_status ask_tuning(covering *c, tsr_covered *found, bool *take)
     if (!c->target->tuning || !c->target->tuning->count) return TSR_OK;
     tsr_text key = {0};
     tsr_span_key(&found->span, c->wanted, c->wanted_count, c->target, &key);
-    if (key.failed) return tsr_fail_memory("a span", key.length);
-    const tsr_tuning_entry *entry = tsr_tuning_find(c->target->tuning, key.data);
+    bool failed = key.failed;
+    const tsr_tuning_entry *entry = failed ? NULL : tsr_tuning_find(c->target->tuning, key.data);
     tsr_text_clear(&key);
+    if (failed) return tsr_fail_memory("a span", TSR_TUNING_TEXT);
     if (!entry) return TSR_OK;
     const tsr_implementation *first = found->implementation;
     int anchor = found->anchor;

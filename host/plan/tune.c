@@ -47,7 +47,8 @@ tsr_status tsr_tuner_begin(tsr_tuner *t, tsr_device *device, const tsr_tune_opti
     if (!options || !options->worker || !options->worker[0])
         return tsr_fail(TSR_INVALID_ARGUMENT, "tuning needs the command line of a worker");
     if (!(options->budget >= 0 && options->budget < 1e9))
-        return tsr_fail(TSR_INVALID_ARGUMENT, "tuning with a budget of %g s: it must be positive", options->budget);
+        return tsr_fail(TSR_INVALID_ARGUMENT, "tuning with a budget of %g s: it must be from 0 to 1e9",
+                        options->budget);
     double budget = options->budget > 0 ? options->budget : usual_budget;
     t->deadline = t->began + budget;
     t->limit = budget / 3 > longest_candidate ? longest_candidate : budget / 3;
@@ -309,7 +310,10 @@ static tsr_status next_step(pass *p, const tsr_cover *cover, const tsr_covered *
         double flops = flops_of(p, cover->steps[s]);
         if (flops <= most) continue;
         tsr_span_key(&cover->steps[s]->span, p->wanted, p->wanted_count, &p->target, &found);
-        if (found.failed) return tsr_fail_memory("tuning", found.length);
+        if (found.failed) {
+            tsr_text_clear(&found);
+            return tsr_fail_memory("tuning", TSR_TUNING_TEXT);
+        }
         int number = 0;
         if (found.length <= TSR_TUNING_TEXT && !tsr_tuning_find(&p->tuner->found, found.data))
             number = tsr_cover_alternatives(p->graph, &p->target, cover->steps[s], candidates, MOST_CANDIDATES);
@@ -360,7 +364,8 @@ static tsr_status warm(pass *p)
     tsr_tuner *t = p->tuner;
     tsr_tune_reply reply;
     double limit = t->limit;
-    t->limit = t->deadline - tsr_seconds() + limit;
+    double left = t->deadline - tsr_seconds();
+    t->limit = limit + (left > 0 ? left : 0);
     tsr_tune_outcome outcome = ask(p, TSR_TASK_WARM, 0, NULL, &t->found, &t->found, &reply);
     t->limit = limit;
     if (outcome == TSR_OUTCOME_REPLY && reply.status) return tsr_fail(reply.status, "%s: %s", p->what, reply.text);

@@ -13,7 +13,7 @@ static const char direct[] = "XgemmDirect", indirect[] = "Xgemm", routine[] = "G
 static const char always_direct[] = "XGEMM_MIN_INDIRECT_SIZE=1000000", never_direct[] = "XGEMM_MIN_INDIRECT_SIZE=1";
 
 /* Seconds for a product; how much slower CLBlast may be than native kernels for its parameters to be worth a look; by
- * how much they must gain, in each of the rounds. */
+ * how much they must gain, in all rounds but one. */
 static const double product_seconds = 0.06, hopeless = 5, least_gain = 0.03;
 /* The part of the time that is left which this may take: the spans come after it. */
 static const double share = 0.5;
@@ -154,14 +154,15 @@ static tsr_status compare(search *s, const tsr_tuning *best, double *before, dou
     int better = 0;
     bool done = true;
     tsr_status status = TSR_OK;
-    for (int i = 0; i < 2 * ROUNDS && !status && done && !s->stopped; i++) {
+    for (int i = 0; i < 2 * ROUNDS; i++) {
         status = time_products(s, TSR_GEMM_CLBLAST, i % 2 ? best : &none, "CLBlast", seconds, &done);
+        if (status || !done) break;
         double *fastest = i % 2 ? after : before;
         sums[i % 2] = sum(seconds, s->count);
         if (i < 2 || sums[i % 2] < *fastest) *fastest = sums[i % 2];
         if (i % 2) better += sums[1] < (1 - least_gain) * sums[0];
     }
-    *gains = !status && done && !s->stopped && better >= ROUNDS - 1;
+    *gains = !status && done && better >= ROUNDS - 1;
     return status;
 }
 

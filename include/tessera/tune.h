@@ -22,7 +22,7 @@ typedef enum tsr_tune_news {
     TSR_TUNE_PASS,    /* `what` begins: "training, batch 32" */
     TSR_TUNE_SPAN,    /* so does `what`, a span of it, with the implementation `name` */
     TSR_TUNE_SLOWER,  /* `name` is not faster in its place; times are known */
-    TSR_TUNE_FASTER,  /* it is, and its result is right */
+    TSR_TUNE_FASTER,  /* it is; whether it is right is checked before it is chosen, or else refused */
     TSR_TUNE_REFUSED, /* it is not used, for the `reason` */
     TSR_TUNE_CHOSEN,  /* `name` is used from now on */
     TSR_TUNE_PASSED   /* `what` is done: times of all of it, without tuning and with it */
