@@ -28,16 +28,17 @@ void tsr_tuning_clear(tsr_tuning *tuning)
     *tuning = (tsr_tuning){0};
 }
 
-static bool holds_parameters(const tsr_tuning_entry *entry)
+const char *tsr_tuning_clblast_kernel(const tsr_tuning_entry *entry)
 {
-    return strncmp(entry->key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0;
+    size_t length = strlen(TSR_TUNING_CLBLAST);
+    return strncmp(entry->key, TSR_TUNING_CLBLAST, length) == 0 ? entry->key + length : NULL;
 }
 
 bool tsr_tuning_by_clblast(const tsr_tuning_entry *entry)
 {
     static const char suffix[] = "_clblast";
     size_t length = strlen(entry->choice);
-    return holds_parameters(entry) ||
+    return tsr_tuning_clblast_kernel(entry) ||
            (length >= sizeof suffix && strcmp(entry->choice + length - (sizeof suffix - 1), suffix) == 0);
 }
 
@@ -275,7 +276,7 @@ done:
 static void drop_clblast(tsr_tuning *tuning)
 {
     bool any = false;
-    for (size_t i = 0; i < tuning->count; i++) any |= holds_parameters(&tuning->entries[i]);
+    for (size_t i = 0; i < tuning->count; i++) any |= tsr_tuning_clblast_kernel(&tuning->entries[i]) != NULL;
     for (size_t i = tuning->count; any && i-- > 0;)
         if (tsr_tuning_by_clblast(&tuning->entries[i])) remove_entry(tuning, i);
 }

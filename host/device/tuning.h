@@ -27,6 +27,8 @@ void tsr_tuning_clear(tsr_tuning *tuning);
 /* Keys of CLBlast's parameters begin so; the kernel's name follows, and the choice is a set (ops/clblast_parameters.h).
  */
 #define TSR_TUNING_CLBLAST "clblast "
+/* The kernel whose parameters the entry holds, or NULL. */
+const char *tsr_tuning_clblast_kernel(const tsr_tuning_entry *entry);
 
 /* Whether the entry is such, or its choice calls CLBlast and so depends on them. */
 bool tsr_tuning_by_clblast(const tsr_tuning_entry *entry);

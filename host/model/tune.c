@@ -7,8 +7,6 @@
 #include "plan/tune.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { ORDERS = 32 /* batches that the order of the samples has places for */ };
 
@@ -50,8 +48,7 @@ static tsr_status begin_with_stored(tsr_tuner *t)
     (void)tsr_tuning_load(t->device, &t->stored);             /* without one that fits it starts from nothing */
     for (size_t i = 0; i < t->stored.count && !status; i++) { /* CLBlast's parameters hold until others are found */
         const tsr_tuning_entry *e = &t->stored.entries[i];
-        if (strncmp(e->key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0)
-            status = tsr_tuning_put(&t->found, e->key, e->choice, e->before, e->after);
+        if (tsr_tuning_clblast_kernel(e)) status = tsr_tuning_put(&t->found, e->key, e->choice, e->before, e->after);
     }
     return status ? status : tsr_tuning_store(t->device, &t->stored);
 }

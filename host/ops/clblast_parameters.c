@@ -79,6 +79,16 @@ tsr_status tsr_clblast_override(tsr_device *device, const char *kernel, const ch
 }
 #endif
 
+tsr_status tsr_clblast_apply(tsr_device *device, const tsr_tuning *tuning)
+{
+    tsr_status status = TSR_OK;
+    for (size_t i = 0; i < tuning->count && !status; i++) {
+        const char *kernel = tsr_tuning_clblast_kernel(&tuning->entries[i]);
+        if (kernel) status = tsr_clblast_override(device, kernel, tuning->entries[i].choice);
+    }
+    return status;
+}
+
 const tsr_clblast_set *tsr_clblast_sets(void)
 {
     return sets;

@@ -5,7 +5,7 @@
 #ifndef TSR_OPS_CLBLAST_PARAMETERS_H
 #define TSR_OPS_CLBLAST_PARAMETERS_H
 
-#include "device/device.h"
+#include "device/tuning.h"
 
 typedef struct tsr_clblast_set {
     const char
@@ -20,5 +20,7 @@ const tsr_clblast_set *tsr_clblast_sets(void);
 /* Puts a set of the list in force on the device, for the process; plans that use CLBlast must be made afterwards. A set
  * that is not in the list gives TSR_NOT_FOUND, one that CLBlast does not take TSR_DEVICE. */
 tsr_status tsr_clblast_override(tsr_device *device, const char *kernel, const char *text);
+/* Likewise all sets that a tuning holds. */
+tsr_status tsr_clblast_apply(tsr_device *device, const tsr_tuning *tuning);
 
 #endif

@@ -11,6 +11,11 @@
 #define GROUPS      256 /* work-groups that are enough to fill a device */
 #define CHUNKS      32
 
+bool tsr_is_dense_product(tsr_kind kind)
+{
+    return kind == TSR_KIND_DENSE || kind == TSR_KIND_DENSE_GRAD_DATA || kind == TSR_KIND_DENSE_GRAD_WEIGHTS;
+}
+
 tsr_dense_product tsr_dense_product_of(const tsr_span *span)
 {
     const tsr_primitive *p = &span->graph->primitives[span->primitives[0]];

@@ -15,7 +15,10 @@ typedef struct tsr_dense_product {
     int bias_gradient;            /* value of the sums of b's columns, or TSR_NONE */
 } tsr_dense_product;
 
-/* The product of a span of one primitive: dense, dense_grad_data or dense_grad_weights. */
+/* Whether it is a product: dense, dense_grad_data or dense_grad_weights. */
+bool tsr_is_dense_product(tsr_kind kind);
+
+/* The product of a span of one such primitive. */
 tsr_dense_product tsr_dense_product_of(const tsr_span *span);
 
 /* What goes with a product wherever it is computed (dense_bias.c); each adds a launch to the step.

@@ -7,7 +7,6 @@
 #include "plan/tune.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* What a twin computes in a second, and how often it is run for its bounds: for an estimate. */
 static const double twin_flops = 5e8, twin_runs = 3;
@@ -147,7 +146,7 @@ static tsr_status check_step(tsr_device *device, const tsr_covered *step, tsr_ge
 static bool brings_parameters(const tsr_tuning *tuning)
 {
     for (size_t i = 0; i < tuning->count; i++)
-        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0) return true;
+        if (tsr_tuning_clblast_kernel(&tuning->entries[i])) return true;
     return false;
 }
 

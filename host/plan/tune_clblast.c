@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "ops/clblast_parameters.h"
+#include "ops/dense.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -222,11 +223,6 @@ static tsr_status look(search *s, bool *worth)
     return TSR_OK;
 }
 
-static bool is_product(tsr_kind kind)
-{
-    return kind == TSR_KIND_DENSE || kind == TSR_KIND_DENSE_GRAD_DATA || kind == TSR_KIND_DENSE_GRAD_WEIGHTS;
-}
-
 /* A value of a product by itself: what is made elsewhere is an input. */
 static int take_value(tsr_graph *to, const tsr_graph *from, int value, bool made, int *slots)
 {
@@ -246,7 +242,7 @@ static tsr_status take_products(const tsr_graph *from, tsr_graph *to, int *wante
     *wanted_count = 0;
     for (size_t i = 0; i < from->primitive_count && count < TSR_TUNE_PRODUCTS; i++) {
         tsr_primitive p = from->primitives[i];
-        if (!is_product(p.kind)) continue;
+        if (!tsr_is_dense_product(p.kind)) continue;
         for (int k = 0; k < p.input_count; k++)
             made &= (p.inputs[k] = take_value(to, from, p.inputs[k], false, &slots)) != TSR_NONE;
         for (int k = 0; k < p.output_count; k++) {

@@ -36,14 +36,9 @@ tsr_status tsr_tune_list(tsr_device *device, char **text)
 
 tsr_status tsr_tune_apply(tsr_device *device)
 {
-    tsr_status status = TSR_OK;
     tsr_device_forget_tuning(device);
     device->clblast_tuned = true;
-    const tsr_tuning *tuning = tsr_device_tuning(device);
-    for (size_t i = 0; i < tuning->count && !status; i++)
-        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0)
-            status = tsr_clblast_override(device, tuning->entries[i].key + strlen(TSR_TUNING_CLBLAST),
-                                          tuning->entries[i].choice);
+    tsr_status status = tsr_clblast_apply(device, tsr_device_tuning(device));
     if (!status) return TSR_OK;
     device->clblast_tuned = false;
     tsr_device_forget_tuning(device);

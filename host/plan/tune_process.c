@@ -125,7 +125,7 @@ static bool has_parameters(tsr_tune_process *process, const tsr_tuning *tuning)
 {
     tsr_text text = {0};
     for (size_t i = 0; i < tuning->count; i++)
-        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0)
+        if (tsr_tuning_clblast_kernel(&tuning->entries[i]))
             tsr_text_add(&text, "%s %s\n", tuning->entries[i].key, tuning->entries[i].choice);
     char *wanted = tsr_text_take(&text);
     bool same = wanted && process->parameters && strcmp(wanted, process->parameters) == 0;

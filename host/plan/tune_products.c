@@ -7,11 +7,6 @@
 
 enum { ROUNDS = 7 };
 
-static bool is_product(tsr_kind kind)
-{
-    return kind == TSR_KIND_DENSE || kind == TSR_KIND_DENSE_GRAD_DATA || kind == TSR_KIND_DENSE_GRAD_WEIGHTS;
-}
-
 static tsr_status time_step(tsr_tune_side *side, size_t step, double seconds, double *median)
 {
     double times[ROUNDS], once;
@@ -35,7 +30,7 @@ tsr_status tsr_tune_time_products(tsr_device *device, const tsr_tune_work *work,
     if (!status) status = tsr_tune_side_time(&side, true, 1, &whole);
     for (size_t s = 0; !status && s < side.plan->cover.count && reply->product_count < TSR_TUNE_PRODUCTS; s++) {
         const tsr_span *span = &side.plan->cover.steps[s]->span;
-        if (!is_product(work->graph.primitives[span->primitives[0]].kind)) continue;
+        if (!tsr_is_dense_product(work->graph.primitives[span->primitives[0]].kind)) continue;
         tsr_dense_product product = tsr_dense_product_of(span);
         reply->work[reply->product_count] = (double)product.rows * product.columns * product.depth;
         status = time_step(&side, s, work->order.seconds, &reply->times[reply->product_count]);

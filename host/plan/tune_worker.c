@@ -102,11 +102,7 @@ static void end_reply(tsr_tune_reply *reply, tsr_status status)
 static tsr_status set_parameters(tsr_device *device, const tsr_tuning *tuning)
 {
     static bool done;
-    tsr_status status = TSR_OK;
-    for (size_t i = 0; i < tuning->count && !done && !status; i++)
-        if (strncmp(tuning->entries[i].key, TSR_TUNING_CLBLAST, strlen(TSR_TUNING_CLBLAST)) == 0)
-            status = tsr_clblast_override(device, tuning->entries[i].key + strlen(TSR_TUNING_CLBLAST),
-                                          tuning->entries[i].choice);
+    tsr_status status = done ? TSR_OK : tsr_clblast_apply(device, tuning);
     done = true;
     return status;
 }
