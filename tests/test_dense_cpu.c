@@ -26,6 +26,27 @@ START_TEST(activations)
 }
 END_TEST
 
+/* More inputs than a piece of copied weights has, columns that two blocks share, and a last block of fewer rows: sums
+ * that are split, and sums that are not, where the activation waits for the last piece. */
+START_TEST(weights_go_by_in_pieces)
+{
+    static const struct {
+        tsr_dense_descriptor dense;
+        uint32_t width;
+    } cases[] = {{{53, 1009, 129, true}, 16},
+                 {{521, 300, 129, true}, 16},
+                 {{523, 900, 50, false}, 4},
+                 {{513, 2100, 5, true}, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        test_case t = {.fill = TEST_INTEGERS, .seed = (uint32_t)i};
+        const tsr_dense_descriptor *d = &cases[i].dense;
+        int y = test_dense(&t, d, test_input(&t, "x", TSR_F32, 2, (int32_t[]){d->rows, d->inputs}));
+        test_activation(&t, TSR_RELU, 0, y);
+        test_run_case(&t, &(test_options){.only = "dense_activation_cpu", .vector_width = cases[i].width});
+    }
+}
+END_TEST
+
 START_TEST(relu_passes_nan_on)
 {
     test_case t = {.fill = TEST_NAN};
@@ -60,6 +81,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, agrees_with_the_twins);
     tcase_add_test(tests, activations);
+    tcase_add_test(tests, weights_go_by_in_pieces);
     tcase_add_test(tests, relu_passes_nan_on);
     tcase_add_test(tests, softmax_stays_apart);
     tcase_add_test(tests, are_chosen);
