@@ -1,6 +1,8 @@
 /* Tuning inside the library: what is compared and checked, on which data, and workers that are none. */
 #include "plan/tune.h"
 
+#include "base/file.h"
+#include "base/time.h"
 #include "device/device.h"
 #include "ops/twin.h"
 #include "plan/cover.h"
@@ -9,6 +11,7 @@
 #include "support/tester.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,6 +189,25 @@ START_TEST(shapes_are_measured_in_a_worker)
 }
 END_TEST
 
+/* It greets, closes its end and stays: a driver that hangs while its process ends. */
+START_TEST(a_worker_that_does_not_end_is_ended)
+{
+    dense_work d;
+    char command[400];
+    tsr_tune_reply reply = {.magic = TSR_TUNE_MAGIC};
+    build(&d, TSR_TASK_WARM);
+    check_ok(tsr_file_write(test_path("hello"), &reply, sizeof reply));
+    snprintf(command, sizeof command, "cat '%s'; exec <&- >&-; exec sleep 100", test_path("hello"));
+    tsr_tune_process process = {.command = (const char *const[]){"/bin/sh", "-c", command, NULL}};
+    double began = tsr_seconds();
+    ck_assert_int_eq(tsr_tune_ask(&process, &d.work, 90, began + 90, &reply), TSR_OUTCOME_FAILED);
+    ck_assert_str_eq(reply.text, "it crashes (signal 9)");
+    ck_assert_int_eq(process.child, 0);
+    ck_assert_double_lt(tsr_seconds() - began, 60);
+    clear(&d);
+}
+END_TEST
+
 START_TEST(data_are_what_readers_expect)
 {
     test_case t = {.fill = TEST_INTEGERS};
@@ -255,6 +277,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, with_parameters_all_that_uses_clblast_is_checked);
 #endif
     tcase_add_test(tests, shapes_are_measured_in_a_worker);
+    tcase_add_test(tests, a_worker_that_does_not_end_is_ended);
     tcase_add_test(tests, data_are_what_readers_expect);
     tcase_add_test(tests, a_worker_that_is_none_is_an_error);
 }
