@@ -34,14 +34,22 @@ static size_t block_count(const tsr_conv2d_gradient *g)
     return ((size_t)g->conv2d->filters + lists_of(g) - 1) / lists_of(g);
 }
 
-/* Parts of the batch that are summed apart: as many as make enough work-items of equal cost, and no more, since the
- * partial sums are memory that somebody adds up. */
+/* Parts of the batch that are summed apart: as many as make enough work-items of equal cost, and in a large batch so
+ * many that a part's images stay in the second-level cache while all blocks of filters go by; but not so many that the
+ * partial sums, which somebody adds up, take more memory than the images. */
 static int32_t partition_count(const tsr_conv2d_gradient *g)
 {
-    const size_t enough = blocks_of(g) > 1 ? 16 : 32, most = 16;
+    const tsr_conv2d_descriptor *c = g->conv2d;
+    const size_t enough = blocks_of(g) > 1 ? 16 : 32, most = 16, most_of_large = 64, part = 512 << 10;
+    size_t images = sizeof(float) * (size_t)c->batch * (size_t)c->height * (size_t)c->width * (size_t)c->channels;
+    size_t sums =
+        sizeof(float) * (size_t)c->kernel_height * (size_t)c->kernel_width * (size_t)c->channels * (size_t)c->filters;
     size_t partitions = (enough + block_count(g) - 1) / block_count(g);
     if (partitions > most) partitions = most;
-    return (int32_t)partitions < g->conv2d->batch ? (int32_t)partitions : g->conv2d->batch;
+    size_t wanted = images / part < images / sums ? images / part : images / sums;
+    if (wanted > most_of_large) wanted = most_of_large;
+    if (wanted > partitions) partitions = wanted;
+    return (int32_t)partitions < c->batch ? (int32_t)partitions : c->batch;
 }
 
 /* Floats that hold the sums of every block and partition: each stretch of a kernel row apart. */
