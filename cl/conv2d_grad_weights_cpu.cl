@@ -12,14 +12,12 @@
  * then run down without a branch: one number broadcast, one patch of the image read, the filter's sums held in
  * registers. They rest between lists in an array of [filter][tap][channel], which is transposed once at the end.
  *
- * x must have a border of zeros as wide as the padding; conv2d_grad_weights_pad (index space: images) makes a copy that
- * has, from x or from the data set that x is gathered from.
+ * x must have a border of zeros as wide as the padding: see conv2d_grad_weights_pad.cl.
  *
  * Macros: those of conv2d_gradient.cl
  *         BLOCKS    eights of filters that a work-item has
  *         WEIGHTS   1: dw is wanted
- *         BIAS      1: db is wanted
- *         GATHERED  1: x is gathered from a data set */
+ *         BIAS      1: db is wanted */
 #include "conv2d_gradient.cl"
 
 #define BLOCK 8 /* filters that are listed together */
@@ -29,22 +27,6 @@
 /* Where the sums of a run lie: each stretch apart, as one that reaches back must not add to the other's sums. */
 #define RUN_SUMS  (STRETCHES * STRETCH)
 #define SUM_OF(e) ((e) < (STRETCHES - 1) * STRETCH ? (e) : (e) + RUN_SUMS - RUN)
-
-__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
-conv2d_grad_weights_pad(const __global X_TYPE *restrict x, const __global int *restrict order,
-                        const __global int *restrict clock, int x_origin, int x_image, int x_row, float scale,
-                        __global float *restrict padded, int height, int width, int top, int left, int padded_rows,
-                        int padded_columns)
-{
-    int n = get_global_id(0);
-#if GATHERED
-    long sample = order[clock[1] + n];
-#else
-    long sample = n;
-#endif
-    pad_image(x + x_origin + sample * x_image, x_row, scale, padded + (long)n * padded_rows * padded_columns * CHANNELS,
-              height, width, top, left, padded_rows, padded_columns);
-}
 
 /* BLOCK floats at p, of which `present` are there; zeros for the others. */
 static inline float8 load_block(const __global float *restrict p, int present)

@@ -1,10 +1,12 @@
-/* conv2d_grad_weights_cpu and conv2d_grad_weights_thin_cpu: the weight gradient of a convolution for CPU-class devices,
- * alone, with the gradients of a pool and an activation before it, and with the gather that makes its images. */
+/* conv2d_grad_weights_cpu, conv2d_grad_weights_thin_cpu and conv2d_grad_weights_product_cpu: the weight gradient of a
+ * convolution for CPU-class devices, alone, with the gradients of a pool and an activation before it, and with the
+ * gather that makes its images. */
 #include "support/conv2d_gradient.h"
 
 #include <string.h>
 
 static const char *const listed = "conv2d_grad_weights_cpu", *const thin = "conv2d_grad_weights_thin_cpu";
+static const char *const product = "conv2d_grad_weights_product_cpu";
 
 /* The images: an input, or gathered from `source`. */
 typedef enum images { IMAGES_GIVEN, IMAGES_BYTES, IMAGES_FLOATS } images;
@@ -77,10 +79,72 @@ START_TEST(thin_agrees_with_the_twin)
         /* What lists do with less work becomes its own with enough filters and at most a small pool. */
         c.conv2d.filters = i % 2 ? 17 : 33;
         if (c.pool.pool_height * c.pool.pool_width > 4) c.pool.pool_height = 0;
+        /* And small batches without a pool are left to the product. */
+        if (!c.pool.pool_height && c.conv2d.batch < 4) c.conv2d.batch = 4;
         test_gradient_fit(&c);
         taken += run(thin, &c, from, (uint32_t)i, c.fill);
     }
     ck_assert_int_gt(taken, count / 2);
+}
+END_TEST
+
+START_TEST(product_agrees_with_the_twin)
+{
+    static const int32_t channels[] = {1, 3, 15, 16, 17, 33};
+    gradient_case cases[128];
+    int count = test_gradient_cases(cases, 128, channels, 6), taken = 0;
+    for (int i = 0; i < count; i++) {
+        gradient_case c = cases[i];
+        c.pool.pool_height = 0;
+        c.vector_width = (uint32_t)1 << i % 5;
+        test_gradient_fit(&c);
+        taken += run(product, &c, (images)(i % 4 % 3), (uint32_t)i, c.fill);
+    }
+    ck_assert_int_gt(taken, count / 2);
+}
+END_TEST
+
+/* Wide layers: several blocks of filters and tiles of the kernel, of which the last ones are cut or reach back; chunks
+ * of cells that end in the midst of an image; partitions that do. */
+START_TEST(product_is_tiled)
+{
+    static const int32_t shapes[][6] = {{2, 9, 7, 130, 100, 3}, {1, 23, 19, 20, 145, 1}, {3, 40, 9, 5, 9, 3},
+                                        {1, 6, 6, 530, 17, 1},  {2, 8, 5, 70, 66, 5},    {1, 64, 33, 3, 33, 7}};
+    static const uint32_t widths[] = {4, 8, 16};
+    for (int i = 0; i < 18; i++) {
+        const int32_t *s = shapes[i % 6];
+        gradient_case c = {.activated = i % 2, .function = TSR_TANH, .vector_width = widths[i / 6]};
+        c.fill = c.activated ? TEST_RANDOM : TEST_INTEGERS;
+        c.conv2d = (tsr_conv2d_descriptor){s[0], s[1], s[2], s[3], s[4], s[5], s[5], 1, 1, TSR_PADDING_SAME, true};
+        if (i % 4 == 3) c.conv2d.stride_height = 2;
+        test_gradient_fit(&c);
+        ck_assert(run(product, &c, IMAGES_GIVEN, (uint32_t)i, c.fill));
+    }
+}
+END_TEST
+
+/* Lists of what is not zero are left what a max pool, or relu behind a kernel of some size, makes sparse. */
+START_TEST(product_leaves_what_is_sparse)
+{
+    gradient_case c = {.activated = true, .function = TSR_TANH, .fill = TEST_INTEGERS, .vector_width = 16};
+    c.conv2d = (tsr_conv2d_descriptor){3, 8, 8, 64, 64, 3, 3, 1, 1, TSR_PADDING_SAME, true};
+    test_gradient_fit(&c);
+    gradient_case pooled = c, sparse = c, few = c;
+    pooled.pool = (tsr_pool2d_descriptor){TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_VALID};
+    test_gradient_fit(&pooled);
+    sparse.function = TSR_RELU;
+    few.conv2d.filters = 7;
+    test_gradient_fit(&few);
+    ck_assert(run(product, &c, IMAGES_GIVEN, 1, TEST_RANDOM));
+    ck_assert(!run(thin, &c, IMAGES_GIVEN, 1, TEST_RANDOM));
+    const gradient_case *others[] = {&pooled, &sparse, &few};
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!run(product, others[i], IMAGES_GIVEN, 1, TEST_RANDOM));
+        ck_assert(run(listed, others[i], IMAGES_GIVEN, 1, TEST_RANDOM));
+    }
+    sparse.conv2d.kernel_height = sparse.conv2d.kernel_width = 1;
+    test_gradient_fit(&sparse);
+    ck_assert(run(product, &sparse, IMAGES_GIVEN, 1, TEST_INTEGERS));
 }
 END_TEST
 
@@ -153,6 +217,7 @@ START_TEST(steps_over_halos)
         if (t.graph.values[v].role == TSR_ROLE_GRADIENT) test_want(&t, v);
     tsr_plan *plan = NULL;
     check_ok(tsr_plan_create(test_device(), &t.graph, t.wanted, t.wanted_count, &(tsr_plan_options){0}, NULL, &plan));
+
     check_halo(plan, p);
     check_halo(plan, dx);
     int count = 0;
@@ -181,6 +246,10 @@ START_TEST(passes_on_what_is_not_finite)
     for (int i = 0; i < 2; i++) {
         ck_assert(run(thin, &c, IMAGES_GIVEN, 1, fills[i]));
         ck_assert(run(listed, &c, IMAGES_GIVEN, 1, fills[i]));
+        gradient_case alone = c;
+        alone.pool.pool_height = 0;
+        alone.function = TSR_SIGMOID;
+        ck_assert(run(product, &alone, IMAGES_GIVEN, 1, fills[i]));
     }
 }
 END_TEST
@@ -188,14 +257,15 @@ END_TEST
 /* What nobody reads is not stored. */
 START_TEST(stores_only_what_is_wanted)
 {
-    const char *const names[] = {listed, thin};
-    for (int i = 0; i < 4; i++) {
+    const char *const names[] = {listed, thin, product};
+    for (int i = 0; i < 6; i++) {
         gradient_case c = first_layer(5);
+        if (names[i % 3] == product) c.pool.pool_height = 0, c.function = TSR_TANH, c.fill = TEST_RANDOM;
         test_case t = {.fill = TEST_INTEGERS};
         int db, dy = test_gradient_source(&t, &c);
         int dw = test_conv2d_grad_weights(&t, &c.conv2d, dy, add_images(&t, &c.conv2d, IMAGES_GIVEN), &db);
-        test_want(&t, i < 2 ? dw : db);
-        test_run_case(&t, &(test_options){.only = names[i % 2]});
+        test_want(&t, i < 3 ? dw : db);
+        test_run_case(&t, &(test_options){.only = names[i % 3]});
     }
 }
 END_TEST
@@ -204,6 +274,9 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, listed_agrees_with_the_twin);
     tcase_add_test(tests, thin_agrees_with_the_twin);
+    tcase_add_test(tests, product_agrees_with_the_twin);
+    tcase_add_test(tests, product_is_tiled);
+    tcase_add_test(tests, product_leaves_what_is_sparse);
     tcase_add_test(tests, large_images_are_read_for_more_filters);
     tcase_add_test(tests, few_channels_are_thin);
     tcase_add_test(tests, steps_over_halos);

@@ -62,64 +62,16 @@ static size_t sums_count(const tsr_conv2d_gradient *g, const tsr_target *target)
     return (size_t)partition_count(g) * block_count(g) * lists_of(g) * (size_t)g->conv2d->kernel_height * sums;
 }
 
-typedef struct border {
-    int32_t top, left, bottom, right;
-} border;
-
-static border border_of(const tsr_conv2d_gradient *g)
-{
-    return (border){.top = g->top,
-                    .left = g->left,
-                    .bottom = g->padded_rows - g->top - g->conv2d->height,
-                    .right = g->padded_columns - g->left - g->conv2d->width};
-}
-
-static bool has_border(const tsr_conv2d_gradient *g)
-{
-    border b = border_of(g);
-    return b.top || b.left || b.bottom || b.right;
-}
-
-static size_t padded_count(const tsr_conv2d_gradient *g)
-{
-    return (size_t)g->conv2d->batch * (size_t)g->padded_rows * (size_t)g->padded_columns * (size_t)g->conv2d->channels;
-}
-
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
-    size_t copy = g.gather || has_border(&g) ? padded_count(&g) : 0;
-    if (copy > INT32_MAX) return tsr_refuse(needs, "images with a border take more than 2^31 elements");
+    size_t copy;
+    if (!tsr_conv2d_gradient_padded_needs(&g, needs, &copy)) return false;
     tsr_conv2d_gradient_needs(&g, needs);
-    border b = border_of(&g);
-    if (!g.gather) tsr_needs_strided(needs, g.primitive->inputs[1], b.top, b.left, b.bottom, b.right);
     tsr_conv2d_gradient_partials(&g, span, partition_count(&g), needs);
     needs->workspace = (copy + sums_count(&g, target)) * sizeof(cl_float);
     return true;
-}
-
-/* Whether x lies there as the kernel reads it: nothing beyond its edges is read, or its halo covers that. */
-static bool is_direct(const tsr_step *step, const tsr_conv2d_gradient *g)
-{
-    if (g->gather) return false;
-    if (!has_border(g)) return true;
-    int x = g->primitive->inputs[1];
-    const int32_t *halo = tsr_step_view(step, x)->halo;
-    border b = border_of(g);
-    return step->span->graph->values[x].rank == 4 && halo[0] >= b.top && halo[1] >= b.left && halo[2] >= b.bottom &&
-           halo[3] >= b.right;
-}
-
-static void launch_pad(tsr_step *step, const tsr_conv2d_gradient *g, const char *options, tsr_status *status)
-{
-    tsr_launch *launch =
-        tsr_step_launch(step, "conv2d_grad_weights_cpu.cl", options, "conv2d_grad_weights_pad", status);
-    tsr_conv2d_gradient_images(step, launch, g, status);
-    tsr_launch_workspace(step, launch, status);
-    const int32_t rest[] = {g->conv2d->height, g->conv2d->width, g->top, g->left, g->padded_rows, g->padded_columns};
-    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) tsr_launch_int(launch, rest[i], status);
-    tsr_launch_over(step, launch, 1, (size_t[]){(size_t)g->conv2d->batch}, (size_t[]){1}, false, status);
 }
 
 static tsr_status prepare(tsr_step *step)
@@ -129,29 +81,17 @@ static tsr_status prepare(tsr_step *step)
     tsr_conv2d_gradient_block block = tsr_conv2d_gradient_block_of(&g, step->target);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
-    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D BLOCKS=%d%s%s",
-             block.rows, block.vectors, blocks_of(&g), tsr_conv2d_gradient_image_options(&g),
-             tsr_conv2d_gradient_store_options(&g, step->span));
+    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D BLOCKS=%d%s", block.rows,
+             block.vectors, blocks_of(&g), tsr_conv2d_gradient_store_options(&g, step->span));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
-    int x = g.primitive->inputs[1];
-    bool direct = is_direct(step, &g);
-    if (!direct) launch_pad(step, &g, options, &status);
+    size_t copied = tsr_conv2d_gradient_pad(step, &g, &status);
     tsr_launch *launch =
         tsr_step_launch(step, "conv2d_grad_weights_cpu.cl", options, "conv2d_grad_weights_cpu", &status);
     tsr_conv2d_gradient_arguments(step, launch, &g, &status);
-    tsr_conv2d_layout layout = {.image = g.padded_rows * g.padded_columns * c->channels,
-                                .row = g.padded_columns * c->channels};
-    if (direct) {
-        layout = tsr_conv2d_gradient_layout(step, x, c->height, c->width, c->channels);
-        layout.origin -= g.top * layout.row + g.left * c->channels;
-        tsr_launch_value(step, launch, x, &status);
-    } else {
-        tsr_launch_workspace(step, launch, &status);
-    }
-    tsr_conv2d_gradient_set_layout(launch, layout, &status);
+    tsr_conv2d_gradient_padded(step, launch, &g, copied, &status);
     tsr_launch_workspace(step, launch, &status);
-    tsr_launch_int(launch, direct ? 0 : (int32_t)padded_count(&g), &status);
+    tsr_launch_int(launch, (int32_t)copied, &status);
     tsr_conv2d_gradient_stores(step, launch, &g, &status);
     tsr_launch_int(launch, c->batch, &status);
     tsr_launch_int(launch, chunk_of(&g), &status);

@@ -59,6 +59,23 @@ static double listed_work(const tsr_conv2d_gradient *g, const tsr_target *target
     return g->conv2d->filters * (4 + live * (2 + g->conv2d->kernel_height * row));
 }
 
+/* Whether most gradients are there, so that lists are no rival but for filters that fill no vector. */
+static bool is_dense(const tsr_conv2d_gradient *g)
+{
+    const int32_t few = 8;
+    return !g->pool && !g->sparse && g->conv2d->filters >= few;
+}
+
+/* Where neither images nor gradients lie so wide apart that they are worth packing for a product of matrices, which
+ * also shares out what is within an image. */
+static bool is_narrow(const tsr_conv2d_gradient *g)
+{
+    const int32_t channels = 32, filters = 64, batch = 4, small = 4;
+    const tsr_conv2d_descriptor *c = g->conv2d;
+    return c->channels <= channels && c->filters <= filters && c->batch >= batch &&
+           c->kernel_height * c->kernel_width > small;
+}
+
 /* Images with a border as wide as what pool windows cover beyond the convolution's output, too. */
 typedef struct border {
     int32_t top, left, rows, columns;
@@ -86,7 +103,9 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
-    if (masked_work(&g, target) > listed_work(&g, target))
+    if (is_dense(&g)) {
+        if (!is_narrow(&g)) return tsr_refuse(needs, "a product of matrices is faster for a layer so wide");
+    } else if (masked_work(&g, target) > listed_work(&g, target))
         return tsr_refuse(needs, "with %d channels lists of winners take less work", g.conv2d->channels);
     tsr_conv2d_gradient_needs(&g, needs);
     if (!g.gather) tsr_needs_strided(needs, g.primitive->inputs[1], 0, 0, 0, 0);

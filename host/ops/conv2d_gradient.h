@@ -64,6 +64,15 @@ void tsr_conv2d_gradient_images(tsr_step *step, tsr_launch *launch, const tsr_co
                                 tsr_status *status);
 const char *tsr_conv2d_gradient_image_options(const tsr_conv2d_gradient *gradient);
 
+/* For the weights, where kernels read images with a border as wide as the padding: asks for a halo of x, refuses what
+ * integers cannot address, and says how many floats of the workspace a copy takes where x has no such halo. */
+bool tsr_conv2d_gradient_padded_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs, size_t *copy);
+/* Launches that copy, to the start of the workspace, if it is needed; returns its floats, or 0 without one. */
+size_t tsr_conv2d_gradient_pad(tsr_step *step, const tsr_conv2d_gradient *gradient, tsr_status *status);
+/* The arguments of the images with the border: the buffer, and the layout that begins with the border. */
+void tsr_conv2d_gradient_padded(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient, size_t copied,
+                                tsr_status *status);
+
 /* For the weights: asks for `partitions` partial sums of dw and db. */
 void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, const tsr_span *span, int32_t partitions,
                                   tsr_needs *needs);
