@@ -45,6 +45,8 @@ bool tsr_span_stores(const tsr_span *span, int value);
 bool tsr_span_reads(const tsr_span *span, int value);
 /* The span's primitive of this kind; the first when there are several, NULL when there is none. */
 const tsr_primitive *tsr_span_primitive(const tsr_span *span, tsr_kind kind);
+/* Floating-point operations of all its primitives, as tsr_primitive_flops counts them. */
+double tsr_span_flops(const tsr_span *span);
 
 /* Another form of a parameter that an implementation reads, made again whenever the weights have changed and shared by
  * the plans of a model. X(name, elements for a filter bank of kh*kw taps, c channels, f filters) */

@@ -1,4 +1,5 @@
 #include "ops/implementation.h"
+#include "ops/primitive.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,6 +59,14 @@ const tsr_primitive *tsr_span_primitive(const tsr_span *span, tsr_kind kind)
         if (span->graph->primitives[span->primitives[i]].kind == kind)
             return &span->graph->primitives[span->primitives[i]];
     return NULL;
+}
+
+double tsr_span_flops(const tsr_span *span)
+{
+    double flops = 0;
+    for (int i = 0; i < span->count; i++)
+        flops += tsr_primitive_flops(span->graph, &span->graph->primitives[span->primitives[i]]);
+    return flops;
 }
 
 void tsr_needs_strided(tsr_needs *needs, int value, int32_t top, int32_t left, int32_t bottom, int32_t right)

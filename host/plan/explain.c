@@ -76,12 +76,10 @@ static json_t *describe_step(const tsr_plan *plan, size_t number, const char *co
 {
     const tsr_covered *step = plan->cover.steps[number];
     json_t *primitives = json_array(), *launches = json_array(), *stores = json_array(), *layers = json_array();
-    double flops = 0;
     int last_layer = TSR_NONE;
     for (int i = 0; i < step->span.count; i++) {
         const tsr_primitive *p = &plan->graph.primitives[step->span.primitives[i]];
         json_array_append_new(primitives, json_string(tsr_kind_name(p->kind)));
-        flops += tsr_primitive_flops(&plan->graph, p);
         if (layer_names && p->layer != TSR_NONE && p->layer != last_layer)
             json_array_append_new(layers, json_string(layer_names[p->layer]));
         last_layer = p->layer;
@@ -102,7 +100,7 @@ static json_t *describe_step(const tsr_plan *plan, size_t number, const char *co
     return json_pack("{s:s, s:b, s:o, s:o, s:o, s:b, s:o, s:f, s:f, s:f, s:I, s:o}", "implementation",
                      step->implementation->name, "tuned", step->tuned, "layers", layers, "primitives", primitives,
                      "launches", launches, "library_call", step->implementation->enqueue != NULL, "stores", stores,
-                     "flops", flops, "bytes_read", bytes_read(plan, step), "bytes_written", bytes_written(plan, step),
+                     "flops", tsr_span_flops(&step->span), "bytes_read", bytes_read(plan, step), "bytes_written", bytes_written(plan, step),
                      "workspace", (json_int_t)step->needs.workspace, "not_taken", describe_refusals(plan, step));
 }
 

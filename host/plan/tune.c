@@ -66,7 +66,7 @@ void tsr_tuner_end(tsr_tuner *t)
     tsr_device_forget_tuning(t->device);
 }
 
-static void report(const tsr_tuner *t, tsr_tune_event event)
+void tsr_tune_report(const tsr_tuner *t, tsr_tune_event event)
 {
     event.elapsed = tsr_seconds() - t->began;
     if (t->options->report) t->options->report(t->options->context, &event);
@@ -108,14 +108,6 @@ static void describe(const pass *p, const tsr_covered *step, tsr_text *text)
         if ((int)q->kind != kind) tsr_text_add(text, "%s%s", i ? ", " : "", tsr_kind_name(q->kind));
         kind = (int)q->kind;
     }
-}
-
-static double flops_of(const pass *p, const tsr_covered *step)
-{
-    double flops = 0;
-    for (int i = 0; i < step->span.count; i++)
-        flops += tsr_primitive_flops(p->graph, &p->graph->primitives[step->span.primitives[i]]);
-    return flops;
 }
 
 tsr_tune_outcome tsr_tune_order_of(tsr_tuner *t, const tsr_tune_question *q, tsr_tune_reply *reply)
@@ -171,7 +163,7 @@ static tsr_tune_outcome ask(const pass *p, tsr_tune_task task, double seconds, c
 static void refuse(tsr_tuner *t, const char *name, const char *reason)
 {
     t->result.refused++;
-    report(t, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = name, .reason = reason});
+    tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = name, .reason = reason});
 }
 
 /* The found choices with one more. */
@@ -219,10 +211,10 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
     }
     c->before = reply.before, c->after = reply.after, c->upper = reply.upper;
     *faster = reply.upper < 1 - least_gain;
-    report(t, (tsr_tune_event){.news = *faster ? TSR_TUNE_FASTER : TSR_TUNE_SLOWER,
-                               .name = c->name,
-                               .before = c->before,
-                               .after = c->after});
+    tsr_tune_report(t, (tsr_tune_event){.news = *faster ? TSR_TUNE_FASTER : TSR_TUNE_SLOWER,
+                                        .name = c->name,
+                                        .before = c->before,
+                                        .after = c->after});
     return reply.ratio > far_slower ? give_up(t, step, c->name) : TSR_OK;
 }
 
@@ -274,7 +266,7 @@ static tsr_status tune_step(pass *p, const tsr_covered *step, const char *key, c
     tsr_status status = TSR_OK;
     for (int i = 0; i < count; i++) tries += !is_hopeless(t, step, names[i]);
     describe(p, step, &what);
-    if (tries) report(t, (tsr_tune_event){.news = TSR_TUNE_SPAN, .what = what.data, .name = choice});
+    if (tries) tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_SPAN, .what = what.data, .name = choice});
     tsr_text_clear(&what);
     for (int i = 0; i < count && !status && !t->time_up; i++) {
         bool faster;
@@ -294,7 +286,7 @@ static tsr_status tune_step(pass *p, const tsr_covered *step, const char *key, c
     if (!status) status = tsr_tune_save(t);
     if (status || !accepted) return status;
     t->result.chosen++;
-    report(t, (tsr_tune_event){.news = TSR_TUNE_CHOSEN, .name = choice, .before = before, .after = after});
+    tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_CHOSEN, .name = choice, .before = before, .after = after});
     return TSR_OK;
 }
 
@@ -307,7 +299,7 @@ static tsr_status next_step(pass *p, const tsr_cover *cover, const tsr_covered *
     for (size_t s = 0; s < cover->count; s++) {
         const char *candidates[MOST_CANDIDATES];
         tsr_text found = {0};
-        double flops = flops_of(p, cover->steps[s]);
+        double flops = tsr_span_flops(&cover->steps[s]->span);
         if (flops <= most) continue;
         tsr_span_key(&cover->steps[s]->span, p->wanted, p->wanted_count, &p->target, &found);
         if (found.failed) {
@@ -340,12 +332,12 @@ static tsr_status finish(pass *p)
     tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, NULL, &none, &t->found, &reply);
     if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) {
-        report(t, (tsr_tune_event){.news = TSR_TUNE_PASSED, .what = p->what});
+        tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_PASSED, .what = p->what});
         return TSR_OK;
     }
     if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.ratio <= 1) {
-        report(t, (tsr_tune_event){
-                      .news = TSR_TUNE_PASSED, .what = p->what, .before = reply.before, .after = reply.after});
+        tsr_tune_report(t, (tsr_tune_event){
+                               .news = TSR_TUNE_PASSED, .what = p->what, .before = reply.before, .after = reply.after});
         return TSR_OK;
     }
     while (t->found.count > p->first) {
@@ -386,7 +378,7 @@ tsr_status tsr_tune_graph(tsr_tuner *t, const char *what, const tsr_graph *graph
                          .vector_width = t->device->info.vector_width,
                          .tuning = &t->found},
               .first = t->found.count};
-    report(t, (tsr_tune_event){.news = TSR_TUNE_PASS, .what = what});
+    tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_PASS, .what = what});
     tsr_status status = warm(&p);
     for (int count = 1; count && !status && !t->time_up;) {
         tsr_cover cover;

@@ -66,7 +66,7 @@ tsr_status tsr_tune_check(tsr_device *device, const tsr_tune_work *work, tsr_tun
 tsr_status tsr_tune_time_products(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
 /* Data for a value that nobody makes, as its readers expect it. */
 void tsr_tune_fill(const tsr_graph *graph, int value, double *data);
-/* Reads or writes all of it; false at the end or after an error. */
+/* Receives or sends all of it through a socket; false at its end or after an error, without a signal. */
 bool tsr_tune_receive(int from, void *data, size_t bytes);
 bool tsr_tune_send(int to, const void *data, size_t bytes);
 
@@ -140,6 +140,8 @@ typedef struct tsr_tune_question {
 tsr_tune_outcome tsr_tune_order_of(tsr_tuner *tuner, const tsr_tune_question *question, tsr_tune_reply *reply);
 /* What an outcome without a reply means for the tuning as a whole. */
 tsr_status tsr_tune_status_of(tsr_tuner *tuner, tsr_tune_outcome outcome);
+/* Tells it to whoever tunes, with the time that has passed. */
+void tsr_tune_report(const tsr_tuner *tuner, tsr_tune_event event);
 /* Stores what was found, beside what was stored before. */
 tsr_status tsr_tune_save(tsr_tuner *tuner);
 

@@ -1,7 +1,6 @@
 /* Checks the steps of a tuning against their twins: each span as a graph of its own, on data that fit. */
 #include "base/memory.h"
 #include "base/time.h"
-#include "ops/primitive.h"
 #include "ops/twin.h"
 #include "plan/internal.h"
 #include "plan/tune.h"
@@ -165,10 +164,7 @@ static bool has_step(const tsr_tune_work *work, const tsr_cover *cover, const ts
 
 static double seconds_of_twins(const tsr_covered *step)
 {
-    double flops = 0;
-    for (int i = 0; i < step->span.count; i++)
-        flops += tsr_primitive_flops(step->span.graph, &step->span.graph->primitives[step->span.primitives[i]]);
-    return twin_runs * flops / twin_flops;
+    return twin_runs * tsr_span_flops(&step->span) / twin_flops;
 }
 
 tsr_status tsr_tune_check(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply)

@@ -35,12 +35,6 @@ typedef struct search {
     bool stopped; /* time is up */
 } search;
 
-static void report(const search *s, tsr_tune_event event)
-{
-    event.elapsed = tsr_seconds() - s->tuner->began;
-    if (s->tuner->options->report) s->tuner->options->report(s->tuner->options->context, &event);
-}
-
 static double sum(const double *seconds, int count)
 {
     double all = 0;
@@ -70,7 +64,7 @@ static tsr_status time_products(search *s, tsr_gemm gemm, const tsr_tuning *para
         s->stopped = status || s->tuner->time_up;
     } else if (outcome == TSR_OUTCOME_FAILED || reply.status) {
         s->tuner->result.refused++;
-        report(s, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = name, .reason = reply.text});
+        tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = name, .reason = reply.text});
     } else {
         *done = true;
         s->count = reply.product_count;
@@ -99,9 +93,10 @@ static tsr_status time_set(search *s, const char *kernel, const char *text)
     if (text) s->tuner->result.candidates++;
     double own = sum(s->sets[which][0].seconds, s->count), now = sum(to->seconds, s->count);
     if (text)
-        report(s,
-               (tsr_tune_event){
-                   .news = now < own ? TSR_TUNE_FASTER : TSR_TUNE_SLOWER, .name = name, .before = own, .after = now});
+        tsr_tune_report(s->tuner, (tsr_tune_event){.news = now < own ? TSR_TUNE_FASTER : TSR_TUNE_SLOWER,
+                                                   .name = name,
+                                                   .before = own,
+                                                   .after = now});
     return TSR_OK;
 }
 
@@ -183,7 +178,8 @@ static tsr_status check(search *s, const tsr_tuning *best, bool *right)
     if (*right) return TSR_OK;
     if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(s->tuner, outcome);
     s->tuner->result.refused++;
-    report(s, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = "CLBlast's parameters", .reason = reply.text});
+    tsr_tune_report(s->tuner,
+                    (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = "CLBlast's parameters", .reason = reply.text});
     return TSR_OK;
 }
 
@@ -210,8 +206,9 @@ static tsr_status look(search *s, bool *worth)
     *worth = false;
     tsr_status status = time_products(s, TSR_GEMM_NATIVE, &none, "native kernels", native, &done);
     if (status || !done || s->count == 0) return status;
-    report(s, (tsr_tune_event){
-                  .news = TSR_TUNE_SPAN, .what = "products of dense layers by CLBlast", .name = "its own parameters"});
+    tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_SPAN,
+                                               .what = "products of dense layers by CLBlast",
+                                               .name = "its own parameters"});
     status = time_products(s, TSR_GEMM_CLBLAST, &none, "CLBlast", own, &done);
     if (status || !done) return status;
     *worth = sum(own, s->count) < hopeless * sum(native, s->count);
@@ -219,7 +216,7 @@ static tsr_status look(search *s, bool *worth)
     snprintf(reason, sizeof reason, "with its own it takes %.3f ms where native kernels take %.3f",
              sum(own, s->count) * 1e3, sum(native, s->count) * 1e3);
     s->tuner->result.refused++;
-    report(s, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = "other parameters", .reason = reason});
+    tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = "other parameters", .reason = reason});
     return TSR_OK;
 }
 
@@ -272,9 +269,10 @@ static tsr_status settle(search *s)
             status = replace(s->tuner, &best, before, after);
             if (!status && best.count) {
                 s->tuner->result.chosen++;
-                report(s,
-                       (tsr_tune_event){
-                           .news = TSR_TUNE_CHOSEN, .name = "the best combination", .before = before, .after = after});
+                tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_CHOSEN,
+                                                           .name = "the best combination",
+                                                           .before = before,
+                                                           .after = after});
             }
         }
     }
@@ -313,9 +311,10 @@ tsr_status tsr_tune_clblast(tsr_tuner *t, const tsr_graph *graph)
     t->deadline = deadline;
     if (t->time_up && tsr_seconds() < deadline) {
         t->time_up = false;
-        report(s, (tsr_tune_event){.news = TSR_TUNE_REFUSED,
-                                   .name = "other parameters",
-                                   .reason = "half of the time has gone; a larger budget has room for all sets"});
+        tsr_tune_report(s->tuner,
+                        (tsr_tune_event){.news = TSR_TUNE_REFUSED,
+                                         .name = "other parameters",
+                                         .reason = "half of the time has gone; a larger budget has room for all sets"});
     }
     tsr_graph_clear(&products);
     free(s);

@@ -61,7 +61,7 @@ static int most_runs(const tsr_tune_work *work, bool whole)
 /* Rounds of one and the other, of which now this and now that goes first. */
 static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, bool whole, tsr_tune_reply *reply)
 {
-    double times[2][MOST_ROUNDS], ratios[MOST_ROUNDS], once[2], began = tsr_seconds(), spent = work->order.seconds;
+    double times[2][MOST_ROUNDS], ratios[MOST_ROUNDS], once[2], spent = work->order.seconds;
     int rounds = 0, runs, most = most_runs(work, whole);
     for (int k = 0; k < 2; k++) { /* the first run of a kernel may compile it, the second tells how long it takes */
         tsr_status status = TSR_OK;
@@ -74,7 +74,7 @@ static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, boo
     runs = (int)(spent / (2 * FEWEST_ROUNDS + 6) / (once[0] + once[1]) * 2);
     if (runs > most) runs = most;
     if (runs < 1) runs = 1;
-    began = tsr_seconds();
+    double began = tsr_seconds();
     while (rounds < MOST_ROUNDS && (rounds < FEWEST_ROUNDS || tsr_seconds() - began < spent)) {
         for (int k = 0; k < 2; k++) {
             int which = (rounds + k) % 2;

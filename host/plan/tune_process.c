@@ -108,18 +108,6 @@ static tsr_tune_outcome start(tsr_tune_process *process)
     return TSR_OUTCOME_ERROR;
 }
 
-static bool send_part(int to, const void *data, size_t bytes)
-{
-    for (const char *at = data; bytes > 0;) {
-        ssize_t sent = send(to, at, bytes, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent <= 0) return false;
-        at += sent;
-        bytes -= (size_t)sent;
-    }
-    return true;
-}
-
 /* Whether the running worker has these parameters of CLBlast; one that is about to start gets them. */
 static bool has_parameters(tsr_tune_process *process, const tsr_tuning *tuning)
 {
@@ -153,13 +141,13 @@ static bool send_work(int to, const tsr_tune_work *work, double limit)
         order.tuning_bytes[k] = (uint32_t)tunings[k].length;
     }
     order.limit = (uint32_t)limit + TSR_TUNE_GRACE;
-    bool sent = !tunings[0].failed && !tunings[1].failed && send_part(to, &order, sizeof order) &&
-                send_part(to, work->graph.primitives, order.primitive_count * sizeof *work->graph.primitives) &&
-                send_part(to, work->graph.values, order.value_count * sizeof *work->graph.values) &&
-                send_part(to, work->wanted, order.wanted_count * sizeof *work->wanted) &&
-                send_part(to, work->marked, order.primitive_count * sizeof *work->marked);
+    bool sent = !tunings[0].failed && !tunings[1].failed && tsr_tune_send(to, &order, sizeof order) &&
+                tsr_tune_send(to, work->graph.primitives, order.primitive_count * sizeof *work->graph.primitives) &&
+                tsr_tune_send(to, work->graph.values, order.value_count * sizeof *work->graph.values) &&
+                tsr_tune_send(to, work->wanted, order.wanted_count * sizeof *work->wanted) &&
+                tsr_tune_send(to, work->marked, order.primitive_count * sizeof *work->marked);
     for (int k = 0; k < 2; k++) {
-        sent = sent && send_part(to, tunings[k].data, tunings[k].length);
+        sent = sent && tsr_tune_send(to, tunings[k].data, tunings[k].length);
         tsr_text_clear(&tunings[k]);
     }
     return sent;

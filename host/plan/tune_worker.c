@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { MOST = 1 << 20 /* primitives, values: more would be a mistake */ };
@@ -29,7 +30,7 @@ bool tsr_tune_receive(int from, void *data, size_t bytes)
 bool tsr_tune_send(int to, const void *data, size_t bytes)
 {
     for (const char *at = data; bytes > 0;) {
-        ssize_t written = write(to, at, bytes);
+        ssize_t written = send(to, at, bytes, MSG_NOSIGNAL);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return false;
         at += written;
