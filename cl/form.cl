@@ -2,7 +2,16 @@
  *
  * Macros: VW  floats of a vector of filters, at most as many as there are; where `transposed` is used, also at most
  *             taps * channels */
-#include "common.cl"
+#include "transpose.cl"
+
+/* out[j][i] = w[i][j] for a square of VW, the rows of w and out `w_pitch` and `out_pitch` floats apart. */
+static inline void turn_square(const global float *restrict w, int w_pitch, global float *restrict out, int out_pitch)
+{
+    vec square[VW];
+    for (int r = 0; r < VW; r++) square[r] = vec_load(w + r * w_pitch);
+    transpose(square);
+    for (int r = 0; r < VW; r++) vec_store(square[r], out + r * out_pitch);
+}
 
 /* out[filter][i] = w[i][filter], where i = tap * channels + channel is below `count`.
  *
@@ -15,10 +24,7 @@ kernel void transposed(const global float *restrict w, global float *restrict ou
     f = min(f, filters - VW);
     for (int begin = first; begin < end; begin += VW) {
         int i = min(begin, count - VW);
-        float square[VW][VW];
-        for (int r = 0; r < VW; r++) vec_store(vec_load(w + (i + r) * filters + f), square[r]);
-        for (int k = 0; k < VW; k++)
-            for (int r = 0; r < VW; r++) out[(f + k) * count + i + r] = square[r][k];
+        turn_square(w + i * filters + f, filters, out + f * count + i, count);
     }
 }
 
@@ -32,10 +38,7 @@ kernel void reversed(const global float *restrict w, global float *restrict out,
     out += (taps - 1 - tap) * channels * filters;
     for (int begin = 0; begin < channels; begin += VW) {
         int c = min(begin, channels - VW);
-        float square[VW][VW];
-        for (int r = 0; r < VW; r++) vec_store(vec_load(w + (c + r) * filters + f), square[r]);
-        for (int k = 0; k < VW; k++)
-            for (int r = 0; r < VW; r++) out[(f + k) * channels + c + r] = square[r][k];
+        turn_square(w + c * filters + f, filters, out + f * channels + c, channels);
     }
 }
 
