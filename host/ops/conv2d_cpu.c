@@ -75,8 +75,7 @@ static bool choose_block(const tsr_conv2d_span *s, blocking *k)
 static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
 {
     const tsr_conv2d_descriptor *c = &s->conv2d;
-    *k = (blocking){.vector = (int32_t)tsr_vector_width(target)};
-    while (k->vector > c->filters) k->vector /= 2;
+    *k = (blocking){.vector = tsr_vector_within(target, c->filters)};
     if (patch_bytes(s, 1, 1) > PATCH_LIMIT)
         return tsr_refuse(needs, "the pixels of one window take %zu bytes, more than the %d that are copied at a time",
                           patch_bytes(s, 1, 1), PATCH_LIMIT);

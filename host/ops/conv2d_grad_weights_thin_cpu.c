@@ -9,13 +9,6 @@ static int32_t partition_count(const tsr_conv2d_gradient *g)
     return g->conv2d->batch < most ? g->conv2d->batch : most;
 }
 
-static int32_t vector_width(const tsr_conv2d_gradient *g, const tsr_target *target)
-{
-    int32_t width = (int32_t)tsr_vector_width(target);
-    while (width > g->conv2d->filters) width /= 2;
-    return width;
-}
-
 /* Taps that are summed at a time: rows of the kernel, and numbers of each. Twelve sums fit the sixteen vector registers
  * of most CPUs; those with vectors of sixteen floats have twice as many. */
 typedef struct taps {
@@ -40,7 +33,8 @@ static int32_t cell_count(const tsr_conv2d_gradient *g)
  * each pass over the windows. */
 static double masked_work(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
-    int32_t vector = vector_width(g, target), vectors = (g->conv2d->filters + vector - 1) / vector;
+    int32_t vector = tsr_vector_within(target, g->conv2d->filters),
+            vectors = (g->conv2d->filters + vector - 1) / vector;
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
     taps t = taps_of(g, vector);
     double passes = (double)(g->conv2d->kernel_height / t.rows) * ((run + t.columns - 1) / t.columns);
@@ -113,7 +107,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     border b = border_of(&g);
     size_t image = (size_t)b.rows * (size_t)b.columns * (size_t)g.conv2d->channels;
     /* The last sums of a kernel row may read on beyond it, for nothing. */
-    size_t beyond = (size_t)taps_of(&g, vector_width(&g, target)).columns;
+    size_t beyond = (size_t)taps_of(&g, tsr_vector_within(target, g.conv2d->filters)).columns;
     needs->workspace = ((size_t)g.conv2d->batch * image + beyond) * sizeof(cl_float);
     return true;
 }
@@ -122,7 +116,7 @@ static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
-    int32_t vector = vector_width(&g, step->target);
+    int32_t vector = tsr_vector_within(step->target, g.conv2d->filters);
     taps t = taps_of(&g, vector);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, vector, options);

@@ -133,11 +133,10 @@ static void choose_tile(const tsr_conv2d_descriptor *c, blocking *k)
 static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
 {
     const tsr_conv2d_descriptor *c = &s->conv2d;
-    *k = (blocking){.vector = tsr_form_vector(target, c->filters),
-                    .channel_vector = (int32_t)tsr_vector_width(target),
+    *k = (blocking){.vector = tsr_vector_within(target, c->filters),
+                    .channel_vector = tsr_vector_within(target, c->channels),
                     .rows = s->rows,
                     .columns = s->columns};
-    while (k->channel_vector > c->channels) k->channel_vector /= 2;
     if (!s->pool) {
         k->rows = divide_up(s->rows, 2);
         k->columns = divide_up(s->columns, 2);

@@ -8,13 +8,6 @@ static size_t taps_of(const tsr_conv2d_descriptor *conv2d)
     return (size_t)conv2d->kernel_height * (size_t)conv2d->kernel_width;
 }
 
-int32_t tsr_form_vector(const tsr_target *target, int32_t filters)
-{
-    int32_t vector = (int32_t)tsr_vector_width(target);
-    while (vector > filters) vector /= 2;
-    return vector;
-}
-
 /* Parts of a vector each, of which the last may overlap with the one before. */
 static size_t vectors_of(int32_t count, int32_t vector)
 {
@@ -40,16 +33,16 @@ static int32_t depth_of(tsr_form form, const tsr_conv2d_descriptor *conv2d)
 size_t tsr_form_bytes(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
     if (!is_winograd(form)) return taps_of(conv2d) * (size_t)conv2d->channels * (size_t)conv2d->filters * sizeof(float);
-    int32_t lanes = lanes_of(form, conv2d), vector = tsr_form_vector(target, lanes);
+    int32_t lanes = lanes_of(form, conv2d), vector = tsr_vector_within(target, lanes);
     return 16 * (size_t)depth_of(form, conv2d) * vectors_of(lanes, vector) * (size_t)vector * sizeof(float);
 }
 
 /* Floats of a vector, at most what there is to turn. */
 static int32_t vector_of(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
-    if (is_winograd(form)) return tsr_form_vector(target, lanes_of(form, conv2d));
+    if (is_winograd(form)) return tsr_vector_within(target, lanes_of(form, conv2d));
     size_t count = (size_t)conv2d->channels * (form == TSR_FORM_TRANSPOSED ? taps_of(conv2d) : 1);
-    int32_t vector = tsr_form_vector(target, conv2d->filters);
+    int32_t vector = tsr_vector_within(target, conv2d->filters);
     while ((size_t)vector > count) vector /= 2;
     return vector;
 }

@@ -235,6 +235,8 @@ bool tsr_is_cpu_class(const tsr_target *target);
 /* Floats a vector for kernels written with cl/common.cl's `vec`: the target's width, as a power of two up to 16, on
  * CPU-class devices; 1 on others. */
 uint32_t tsr_vector_width(const tsr_target *target);
+/* The same, halved until it is no more than `count`. */
+int32_t tsr_vector_within(const tsr_target *target, int32_t count);
 
 /* The list, in order of preference; *count entries. */
 const tsr_implementation *const *tsr_implementations(size_t *count);
@@ -244,8 +246,7 @@ const tsr_implementation *const *tsr_implementations(size_t *count);
 size_t tsr_form_bytes(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d);
 tsr_status tsr_form_prepare(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d,
                             cl_mem weights, cl_mem output, tsr_launch *launch);
-/* Floats of a vector of filters (or channels) in Winograd's form: the target's width, or less where there are fewer.
- * Where they are not a multiple of it, the last vector ends with the last filter and overlaps with the one before. */
-int32_t tsr_form_vector(const tsr_target *target, int32_t filters);
+/* In Winograd's forms vectors are of tsr_vector_within() filters (or channels). Where these are not a multiple of it,
+ * the last vector ends with the last filter and overlaps with the one before. */
 
 #endif

@@ -4,9 +4,7 @@
 
 int32_t tsr_pool2d_vector(const tsr_pool2d_descriptor *pool, const tsr_target *target)
 {
-    int32_t width = (int32_t)tsr_vector_width(target);
-    while (width > pool->channels) width /= 2;
-    return width;
+    return tsr_vector_within(target, pool->channels);
 }
 
 int tsr_pool2d_options(const tsr_pool2d_descriptor *pool, const tsr_target *target, char *options)

@@ -17,6 +17,13 @@ uint32_t tsr_vector_width(const tsr_target *target)
     return width;
 }
 
+int32_t tsr_vector_within(const tsr_target *target, int32_t count)
+{
+    int32_t width = (int32_t)tsr_vector_width(target);
+    while (width > count) width /= 2;
+    return width;
+}
+
 const tsr_view *tsr_step_view(const tsr_step *step, int value)
 {
     return &step->views[value];
