@@ -31,11 +31,6 @@ typedef struct blocking {
     bool unroll;                      /* few taps: unroll their loops */
 } blocking;
 
-static int32_t divide_up(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t columns)
 {
     const tsr_conv2d_descriptor *c = &s->conv2d;
@@ -50,7 +45,7 @@ static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t column
  * being a multiply-add of vectors or a load, and at least as many as hide the latency of a sum. */
 static bool choose_block(const tsr_conv2d_span *s, blocking *k)
 {
-    int32_t vectors = divide_up(s->conv2d.filters, k->vector);
+    int32_t vectors = tsr_divide_up(s->conv2d.filters, k->vector);
     int64_t taps = (int64_t)s->conv2d.kernel_height * s->conv2d.kernel_width * s->conv2d.channels;
     int32_t registers = taps <= SHORT_TAPS ? 8 : k->vector == 16 ? 16 : 12;
     /* Unrolled taps keep their weights in registers too; more sums than hide the latency would push them out. */
@@ -63,7 +58,7 @@ static bool choose_block(const tsr_conv2d_span *s, blocking *k)
             if (sums > registers && (v > 1 || w > 1 || sums > 28)) continue;
             int32_t cycles = sums > v + cells ? sums : v + cells;
             if (cycles < 8) cycles = 8;
-            double cost = (double)divide_up(vectors, v) * divide_up(k->tile_columns, w) * (cycles + 0.5);
+            double cost = (double)tsr_divide_up(vectors, v) * tsr_divide_up(k->tile_columns, w) * (cycles + 0.5);
             if (k->block_vectors && cost >= best) continue;
             best = cost;
             k->block_vectors = v;
@@ -87,8 +82,8 @@ static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, 
         k->tile_columns = tsr_equal_parts(s->columns, k->tile_columns - 1);
     if (!choose_block(s, k))
         return tsr_refuse(needs, "a row of %d cells of a pool's window does not fit the registers", (int)s->pool_width);
-    k->blocks = divide_up(divide_up(c->filters, k->vector), k->block_vectors);
-    k->tiles_across = divide_up(s->columns, k->tile_columns);
+    k->blocks = tsr_divide_up(tsr_divide_up(c->filters, k->vector), k->block_vectors);
+    k->tiles_across = tsr_divide_up(s->columns, k->tile_columns);
 
     /* Rows are added to a tile until it is worth a work-group. Weights too large for a cache are read once a tile, so
      * tiles are large then, and the filters are shared out instead. */
@@ -99,13 +94,13 @@ static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, 
            patch_bytes(s, k->tile_rows + 1, k->tile_columns) <= (kept ? PATCH_WISH : PATCH_LARGE))
         k->tile_rows++;
     k->tile_rows = tsr_equal_parts(s->rows, k->tile_rows);
-    k->tiles_down = divide_up(s->rows, k->tile_rows);
+    k->tiles_down = tsr_divide_up(s->rows, k->tile_rows);
 
     /* Few tiles: the filters are shared out as well. */
     int32_t shares = 1, tiles = k->tiles_down * k->tiles_across;
     while (shares < k->blocks && shares * tiles < IMAGE_GROUPS && k->tile_rows * row_work / (shares + 1) >= GROUP_WORK)
         shares++;
-    k->share = divide_up(k->blocks, shares);
+    k->share = tsr_divide_up(k->blocks, shares);
     return true;
 }
 
@@ -200,7 +195,7 @@ static tsr_status prepare(tsr_step *step)
     if (s.winner != TSR_NONE) tsr_launch_value(step, launch, s.winner, &status);
     set_extents(launch, &s, &k, &status);
     const size_t local[3] = {1, 1, 1};
-    const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, (size_t)divide_up(k.blocks, k.share),
+    const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, tsr_divide_up(k.blocks, k.share),
                               (size_t)s.conv2d.batch};
     tsr_launch_over(step, launch, 3, global, local, false, &status);
     return status;

@@ -8,15 +8,15 @@
 static int32_t stripe_rows(const tsr_conv2d_gradient *g)
 {
     const int32_t enough = 16;
-    int32_t wanted = (enough + g->conv2d->batch - 1) / g->conv2d->batch;
-    int32_t rows = (g->conv2d->height + wanted - 1) / wanted, least = 2 * g->conv2d->kernel_height;
+    int32_t least = 2 * g->conv2d->kernel_height;
+    int32_t rows = tsr_divide_up(g->conv2d->height, tsr_divide_up(enough, g->conv2d->batch));
     if (rows < least) rows = least;
     return rows < g->conv2d->height ? rows : g->conv2d->height;
 }
 
 static int32_t stripe_count(const tsr_conv2d_gradient *g)
 {
-    return (g->conv2d->height + stripe_rows(g) - 1) / stripe_rows(g);
+    return tsr_divide_up(g->conv2d->height, stripe_rows(g));
 }
 
 static size_t list_bytes(const tsr_conv2d_gradient *g)

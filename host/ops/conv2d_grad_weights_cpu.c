@@ -18,7 +18,7 @@ static int32_t blocks_of(const tsr_conv2d_gradient *g)
 {
     const size_t cache = 48 * 1024, several = 4;
     size_t image = (size_t)g->padded_rows * (size_t)g->padded_columns * (size_t)g->conv2d->channels * sizeof(cl_float);
-    size_t blocks = ((size_t)g->conv2d->filters + BLOCK - 1) / BLOCK;
+    size_t blocks = tsr_divide_up(g->conv2d->filters, BLOCK);
     if (image <= cache) return 1;
     return (int32_t)(blocks < several ? blocks : several);
 }
@@ -31,7 +31,7 @@ static size_t lists_of(const tsr_conv2d_gradient *g)
 
 static size_t block_count(const tsr_conv2d_gradient *g)
 {
-    return ((size_t)g->conv2d->filters + lists_of(g) - 1) / lists_of(g);
+    return tsr_divide_up(g->conv2d->filters, lists_of(g));
 }
 
 /* Parts of the batch that are summed apart: as many as make enough work-items of equal cost, and in a large batch so
@@ -44,7 +44,7 @@ static int32_t partition_count(const tsr_conv2d_gradient *g)
     size_t images = sizeof(float) * (size_t)c->batch * (size_t)c->height * (size_t)c->width * (size_t)c->channels;
     size_t sums =
         sizeof(float) * (size_t)c->kernel_height * (size_t)c->kernel_width * (size_t)c->channels * (size_t)c->filters;
-    size_t partitions = (enough + block_count(g) - 1) / block_count(g);
+    size_t partitions = tsr_divide_up(enough, block_count(g));
     if (partitions > most) partitions = most;
     size_t wanted = images / part < images / sums ? images / part : images / sums;
     if (wanted > most_of_large) wanted = most_of_large;
@@ -57,7 +57,7 @@ static size_t sums_count(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
     tsr_conv2d_gradient_block b = tsr_conv2d_gradient_block_of(g, target);
     size_t run = (size_t)g->conv2d->kernel_width * (size_t)g->conv2d->channels;
-    size_t stretch = (size_t)b.vectors * (size_t)b.vector, stretches = (run + stretch - 1) / stretch;
+    size_t stretch = (size_t)b.vectors * (size_t)b.vector, stretches = tsr_divide_up(run, stretch);
     size_t sums = stretches == 1 ? run : stretches * stretch;
     return (size_t)partition_count(g) * block_count(g) * lists_of(g) * (size_t)g->conv2d->kernel_height * sums;
 }

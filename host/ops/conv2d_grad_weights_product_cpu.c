@@ -18,25 +18,20 @@ typedef struct tiling {
     int32_t partitions;
 } tiling;
 
-static int32_t divide_up(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static void choose_tile(const tsr_conv2d_gradient *g, int32_t most, tiling *t)
 {
     const tsr_conv2d_descriptor *c = g->conv2d;
-    int32_t run = c->kernel_width * c->channels, across = divide_up(run, most);
-    t->run = divide_up(run, across);
-    t->rows = across > 1 ? 1 : tsr_conv2d_gradient_rows(g, most / run);
-    t->tiles = c->kernel_height / t->rows * divide_up(run, t->run);
+    int32_t run = c->kernel_width * c->channels;
+    t->run = tsr_equal_parts(run, most);
+    t->rows = t->run < run ? 1 : tsr_conv2d_gradient_rows(g, most / run);
+    t->tiles = c->kernel_height / t->rows * tsr_divide_up(run, t->run);
 }
 
 /* Chooses the sums that are held in registers: those that take the fewest cycles for a tile and all filters, a cycle
  * being two multiply-adds of vectors or two loads, and at least as many as hide the latency of a sum. */
 static void choose_block(const tsr_conv2d_gradient *g, tiling *t)
 {
-    int32_t registers = t->vector == 16 ? 31 : 15, vectors = divide_up(g->conv2d->filters, t->vector);
+    int32_t registers = t->vector == 16 ? 31 : 15, vectors = tsr_divide_up(g->conv2d->filters, t->vector);
     double best = 0;
     t->vectors = 0;
     for (int32_t v = 1; v <= vectors && v <= 8; v++)
@@ -46,15 +41,15 @@ static void choose_block(const tsr_conv2d_gradient *g, tiling *t)
                 if (t->rows % rows) continue;
                 int32_t operations = sums > loads ? sums : loads;
                 if (operations < 8) operations = 8;
-                double cost =
-                    (double)divide_up(vectors, v) * (t->rows / rows) * divide_up(t->run, run) * (operations + 1);
+                double cost = (double)tsr_divide_up(vectors, v) * (t->rows / rows) * tsr_divide_up(t->run, run) *
+                              (operations + 1);
                 if (t->vectors && cost >= best) continue;
                 best = cost;
                 t->vectors = v;
                 t->block_rows = rows;
                 t->block_run = run;
             }
-    t->blocks = divide_up(vectors, t->vectors);
+    t->blocks = tsr_divide_up(vectors, t->vectors);
 }
 
 /* Tiles are made smaller, and only then the cells shared out, until there are work-items enough: partial sums are
@@ -70,7 +65,7 @@ static tiling tiling_of(const tsr_conv2d_gradient *g, const tsr_target *target)
         if (t.blocks * t.tiles >= enough) break;
     }
     int64_t all_rows = (int64_t)g->conv2d->batch * g->rows, worth = all_rows * g->columns / cells_worth;
-    int64_t partitions = divide_up(enough, t.blocks * t.tiles);
+    int64_t partitions = tsr_divide_up(enough, t.blocks * t.tiles);
     if (partitions > worth) partitions = worth;
     if (partitions > all_rows) partitions = all_rows;
     t.partitions = partitions > 1 ? (int32_t)partitions : 1;

@@ -18,8 +18,7 @@ typedef struct taps {
 static taps taps_of(const tsr_conv2d_gradient *g, int32_t vector)
 {
     int32_t most = vector == 16 ? 24 : 12, run = g->conv2d->kernel_width * g->conv2d->channels;
-    int32_t parts = (run + most - 1) / most;
-    taps t = {.columns = (run + parts - 1) / parts};
+    taps t = {.columns = tsr_equal_parts(run, most)};
     t.rows = tsr_conv2d_gradient_rows(g, most / t.columns);
     return t;
 }
@@ -33,12 +32,12 @@ static int32_t cell_count(const tsr_conv2d_gradient *g)
  * each pass over the windows. */
 static double masked_work(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
-    int32_t vector = tsr_vector_within(target, g->conv2d->filters),
-            vectors = (g->conv2d->filters + vector - 1) / vector;
+    int32_t vector = tsr_vector_within(target, g->conv2d->filters);
+    int64_t vectors = tsr_divide_up(g->conv2d->filters, vector);
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
     taps t = taps_of(g, vector);
-    double passes = (double)(g->conv2d->kernel_height / t.rows) * ((run + t.columns - 1) / t.columns);
-    return vectors * (2 * passes + 1.1 * cell_count(g) * (1 + (double)g->conv2d->kernel_height * run));
+    double passes = (double)(g->conv2d->kernel_height / t.rows * tsr_divide_up(run, t.columns));
+    return (double)vectors * (2 * passes + 1.1 * cell_count(g) * (1 + (double)g->conv2d->kernel_height * run));
 }
 
 /* And with lists of winners, lanes along kernel rows: an entry for each filter, of which relu leaves about half, and
@@ -48,7 +47,7 @@ static double listed_work(const tsr_conv2d_gradient *g, const tsr_target *target
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
     tsr_conv2d_gradient_block b = tsr_conv2d_gradient_block_of(g, target);
     double live = g->sparse ? 0.5 : 1;
-    double row = (run + b.vector - 1) / b.vector;
+    double row = (double)tsr_divide_up(run, b.vector);
     if (b.vector < (int32_t)tsr_vector_width(target)) row /= 2;
     return g->conv2d->filters * (4 + live * (2 + g->conv2d->kernel_height * row));
 }

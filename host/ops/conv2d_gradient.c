@@ -106,8 +106,7 @@ tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient
     enum { ENOUGH = 6, MOST = 12 };
     int32_t run = gradient->conv2d->kernel_width * gradient->conv2d->channels;
     tsr_conv2d_gradient_block b = {.vector = tsr_vector_within(target, run)};
-    int32_t vectors = (run + b.vector - 1) / b.vector, stretches = (vectors + MOST - 1) / MOST;
-    b.vectors = (vectors + stretches - 1) / stretches;
+    b.vectors = tsr_equal_parts(tsr_divide_up(run, b.vector), MOST);
     for (int32_t rows = 1; rows * b.vectors <= MOST; rows++) {
         if (gradient->conv2d->kernel_height % rows) continue;
         b.rows = rows;

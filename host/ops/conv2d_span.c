@@ -119,9 +119,3 @@ bool tsr_conv2d_span_supported(const tsr_conv2d_span *s, const tsr_span *span, t
         return tsr_refuse(needs, "its input or output is not an image");
     return true;
 }
-
-int32_t tsr_equal_parts(int32_t count, int32_t most)
-{
-    int32_t parts = (count + most - 1) / most;
-    return (count + parts - 1) / parts;
-}

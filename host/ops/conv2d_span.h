@@ -36,7 +36,4 @@ bool tsr_conv2d_span_backward_supported(const tsr_span *span, tsr_needs *needs);
  * winners of more than a byte. */
 bool tsr_conv2d_span_supported(const tsr_conv2d_span *s, const tsr_span *span, tsr_needs *needs);
 
-/* Cuts `count` into parts of at most `most`, as equal as can be: returns the size of the largest. */
-int32_t tsr_equal_parts(int32_t count, int32_t most);
-
 #endif

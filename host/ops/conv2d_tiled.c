@@ -145,11 +145,6 @@ static tsr_status settle(tsr_step *step, const tsr_conv2d_span *s, tiling *t, ch
     }
 }
 
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static tsr_status prepare(tsr_step *step)
 {
     tsr_conv2d_span s = tsr_conv2d_span_of(step->span);
@@ -172,8 +167,8 @@ static tsr_status prepare(tsr_step *step)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) tsr_launch_int(launch, numbers[i], &status);
     const size_t local[2] = {(size_t)t.group_filters, (size_t)t.group_windows};
     const size_t global[2] = {
-        divide_up((size_t)c->filters, local[0] * (size_t)t.item_filters) * local[0],
-        divide_up((size_t)windows, local[1] * (size_t)t.item_windows) * local[1],
+        tsr_divide_up(c->filters, t.group_filters * t.item_filters) * local[0],
+        tsr_divide_up(windows, t.group_windows * t.item_windows) * local[1],
     };
     tsr_launch_over(step, launch, 2, global, local, false, &status);
     return status;

@@ -39,11 +39,6 @@ typedef struct blocking {
     bool partial;                         /* some windows stick out of the convolution's result */
 } blocking;
 
-static int32_t divide_up(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static size_t private_bytes(const tsr_conv2d_descriptor *c, const blocking *k)
 {
     size_t windows = (size_t)k->tile_rows * (size_t)k->tile_columns * (size_t)k->images;
@@ -73,12 +68,12 @@ static double cost_of(const tsr_conv2d_descriptor *c, const blocking *k)
     double step = sums > loads ? sums : loads;
     if (step < 8) step = 8;
     step += (2.0 * sums + 16) / c->channels;
-    double blocks =
-        (double)divide_up(windows, k->block_windows) * divide_up(divide_up(c->filters, k->vector), k->block_vectors);
+    double blocks = (double)tsr_divide_up(windows, k->block_windows) *
+                    tsr_divide_up(tsr_divide_up(c->filters, k->vector), k->block_vectors);
     double reading = 4.0 * c->filters / (filters_kept(c) ? 32 : 4);
     double pixels = (2 * k->tile_rows + 2) * (2 * k->tile_columns + 2) * k->images / (8.0 * k->channel_vector);
-    return (blocks * step + reading + pixels) / k->images * divide_up(k->rows, k->tile_rows) *
-           divide_up(k->columns, k->tile_columns);
+    return (blocks * step + reading + pixels) / k->images * tsr_divide_up(k->rows, k->tile_rows) *
+           tsr_divide_up(k->columns, k->tile_columns);
 }
 
 /* Bytes of filters of a block at one point, which should stay in the first-level cache. */
@@ -90,7 +85,7 @@ static size_t panel_bytes(const tsr_conv2d_descriptor *c, const blocking *k)
 /* The best block of registers for the tile and images of *k; *best and *chosen are what was found so far. */
 static void choose_block(const tsr_conv2d_descriptor *c, blocking *k, double *best, blocking *chosen)
 {
-    int32_t vectors = divide_up(c->filters, k->vector), registers = k->vector == 16 ? 16 : 12;
+    int32_t vectors = tsr_divide_up(c->filters, k->vector), registers = k->vector == 16 ? 16 : 12;
     int32_t windows = k->tile_rows * k->tile_columns; /* there may be but one image */
     size_t most_bytes = filters_kept(c) ? PRIVATE_WISH : PRIVATE_LARGE;
     for (k->block_windows = 1; k->block_windows <= windows && k->block_windows <= registers; k->block_windows++)
@@ -138,23 +133,23 @@ static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, 
                     .rows = s->rows,
                     .columns = s->columns};
     if (!s->pool) {
-        k->rows = divide_up(s->rows, 2);
-        k->columns = divide_up(s->columns, 2);
+        k->rows = tsr_divide_up(s->rows, 2);
+        k->columns = tsr_divide_up(s->columns, 2);
     }
     k->partial = 2 * k->rows > s->conv_rows || 2 * k->columns > s->conv_columns;
     choose_tile(c, k);
     if (private_bytes(c, k) > PRIVATE_LARGE)
         return tsr_refuse(needs, "a window's pixels, transformed, take %zu bytes, more than %d", private_bytes(c, k),
                           PRIVATE_LARGE);
-    k->tiles_down = divide_up(k->rows, k->tile_rows);
-    k->tiles_across = divide_up(k->columns, k->tile_columns);
-    k->blocks = divide_up(divide_up(c->filters, k->vector), k->block_vectors);
+    k->tiles_down = tsr_divide_up(k->rows, k->tile_rows);
+    k->tiles_across = tsr_divide_up(k->columns, k->tile_columns);
+    k->blocks = tsr_divide_up(tsr_divide_up(c->filters, k->vector), k->block_vectors);
 
     /* Few tiles: the filters are shared out as well. */
     double work = 16.0 * c->channels * k->tile_rows * k->tile_columns * k->blocks * k->block_vectors;
     int32_t shares = 1, tiles = k->tiles_down * k->tiles_across, most = c->filters / SHARE_FILTERS;
     while (shares < most && shares * tiles < IMAGE_GROUPS && work / (shares + 1) >= GROUP_WORK) shares++;
-    k->share = divide_up(k->blocks, shares);
+    k->share = tsr_divide_up(k->blocks, shares);
     return true;
 }
 
@@ -233,8 +228,8 @@ static tsr_status prepare(tsr_step *step)
                                k.rows,          k.columns,      k.tiles_across, k.share, s.conv2d.batch};
     for (size_t i = 0; i < sizeof extents / sizeof *extents; i++) tsr_launch_int(launch, extents[i], &status);
     const size_t local[3] = {1, 1, 1};
-    const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, (size_t)divide_up(k.blocks, k.share),
-                              (size_t)divide_up(s.conv2d.batch, k.images)};
+    const size_t global[3] = {(size_t)k.tiles_down * (size_t)k.tiles_across, tsr_divide_up(k.blocks, k.share),
+                              tsr_divide_up(s.conv2d.batch, k.images)};
     tsr_launch_over(step, launch, 3, global, local, false, &status);
     return status;
 }

@@ -43,21 +43,16 @@ tsr_dense_product tsr_dense_product_of(const tsr_span *span)
     return product;
 }
 
-static int32_t blocks(int32_t n, int32_t block)
-{
-    return (n + block - 1) / block;
-}
-
 /* How the depth is split: by the shape alone, so that a thin product still fills the device. */
 static void divide(const tsr_dense_product *product, int32_t *chunk, int32_t *chunks)
 {
-    int64_t tiles = (int64_t)blocks(product->rows, GROUP * ITEM) * blocks(product->columns, GROUP * ITEM);
+    int64_t tiles = tsr_divide_up(product->rows, GROUP * ITEM) * tsr_divide_up(product->columns, GROUP * ITEM);
     int64_t most = GROUPS / tiles;
     if (most > CHUNKS) most = CHUNKS;
     if (most > product->depth / CHUNK_LEAST) most = product->depth / CHUNK_LEAST;
     if (most < 1) most = 1;
-    *chunk = blocks(product->depth, (int32_t)most);
-    *chunks = blocks(product->depth, *chunk);
+    *chunk = tsr_divide_up(product->depth, most);
+    *chunks = tsr_divide_up(product->depth, *chunk);
 }
 
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
@@ -126,8 +121,8 @@ static void launch_product(tsr_step *step, const tsr_dense_product *product, tsr
                            product->a_stride, product->b_stride, chunk};
     for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) tsr_launch_int(gemm, arguments[i], status);
     size_t side = (size_t)group, tile = side * ITEM;
-    size_t global[] = {((size_t)product->columns + tile - 1) / tile * side,
-                       ((size_t)product->rows + tile - 1) / tile * side, (size_t)chunks};
+    size_t global[] = {tsr_divide_up(product->columns, tile) * side, tsr_divide_up(product->rows, tile) * side,
+                       (size_t)chunks};
     tsr_launch_over(step, gemm, 3, global, (size_t[]){side, side, 1}, false, status);
     if (chunks > 1) tsr_dense_sum(step, product, chunks, status);
 }

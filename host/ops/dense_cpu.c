@@ -15,10 +15,7 @@ tsr_dense_tile tsr_dense_cpu_tile(const tsr_target *target, int32_t units, int32
 {
     tsr_dense_tile tile = {.width = tsr_vector_width(target)};
     while (tile.width > (uint32_t)units || tile.width > (uint32_t)inputs) tile.width /= 2;
-    int32_t vectors = (units + (int32_t)tile.width - 1) / (int32_t)tile.width;
-    int32_t most = tile.width == 16 ? 7 : 3;
-    int32_t blocks = (vectors + most - 1) / most;
-    tile.vectors = (vectors + blocks - 1) / blocks;
+    tile.vectors = tsr_equal_parts(tsr_divide_up(units, tile.width), tile.width == 16 ? 7 : 3);
     return tile;
 }
 
@@ -37,12 +34,12 @@ typedef struct division {
 static division divide(const tsr_dense_descriptor *d)
 {
     division parts = {.group = d->rows < LARGE ? ROW_GROUP : LARGE_GROUP};
-    parts.groups = (d->rows + parts.group - 1) / parts.group;
+    parts.groups = tsr_divide_up(d->rows, parts.group);
     int32_t most = parts.groups < CHUNKS ? CHUNKS / parts.groups : 1;
     parts.chunks = d->inputs / CHUNK_LEAST < most ? d->inputs / CHUNK_LEAST : most;
     if (parts.chunks < 1) parts.chunks = 1;
-    parts.chunk = (d->inputs + parts.chunks - 1) / parts.chunks;
-    parts.chunks = (d->inputs + parts.chunk - 1) / parts.chunk;
+    parts.chunk = tsr_divide_up(d->inputs, parts.chunks);
+    parts.chunks = tsr_divide_up(d->inputs, parts.chunk);
     return parts;
 }
 

@@ -100,17 +100,12 @@ typedef struct division {
     int32_t row_vectors;           /* of a block of data gradients */
 } division;
 
-static int32_t round_up(int32_t count, int32_t unit)
-{
-    return (count + unit - 1) / unit * unit;
-}
-
 static division divide(const tsr_dense_descriptor *d, int32_t width)
 {
-    division split = {.chunk = round_up((d->inputs + CHUNKS - 1) / CHUNKS, width)};
-    split.chunks = (d->inputs + split.chunk - 1) / split.chunk;
+    division split = {.chunk = tsr_round_up(tsr_divide_up(d->inputs, CHUNKS), width)};
+    split.chunks = tsr_divide_up(d->inputs, split.chunk);
     if (split.chunks > 1 && d->inputs - (split.chunks - 1) * split.chunk < width) --split.chunks;
-    split.row_group = round_up(d->rows, width);
+    split.row_group = tsr_round_up(d->rows, width);
     if (split.row_group > ROW_GROUP) split.row_group = ROW_GROUP;
     split.unit_block = TILE / split.row_group / width * width;
     split.row_vectors = split.row_group > width ? 2 : 1;

@@ -6,9 +6,8 @@ static uint32_t chunk_of(const tsr_target *target, size_t count, uint32_t least)
 {
     enum { GROUPS = 32, LARGEST_VECTOR = 16 };
     if (!tsr_is_cpu_class(target)) return 1;
-    size_t chunk = (count + GROUPS - 1) / GROUPS;
-    if (chunk < least) chunk = least;
-    return (uint32_t)((chunk + LARGEST_VECTOR - 1) / LARGEST_VECTOR * LARGEST_VECTOR);
+    int64_t chunk = tsr_divide_up(count, GROUPS);
+    return (uint32_t)tsr_round_up(chunk < least ? least : chunk, LARGEST_VECTOR);
 }
 
 void tsr_launch_elementwise(tsr_step *step, tsr_launch *launch, size_t count, uint32_t least, tsr_status *status)
@@ -19,7 +18,7 @@ void tsr_launch_elementwise(tsr_step *step, tsr_launch *launch, size_t count, ui
     if (chunk == 1) {
         tsr_launch_elements(step, launch, count, status);
     } else {
-        size_t items = (count + chunk - 1) / chunk, local = 1;
+        size_t items = tsr_divide_up(count, chunk), local = 1;
         tsr_launch_over(step, launch, 1, &items, &local, true, status);
     }
 }

@@ -238,6 +238,12 @@ uint32_t tsr_vector_width(const tsr_target *target);
 /* The same, halved until it is no more than `count`. */
 int32_t tsr_vector_within(const tsr_target *target, int32_t count);
 
+/* How many parts of `part` hold `count` (which is not negative), and how much they hold. */
+int64_t tsr_divide_up(int64_t count, int64_t part);
+int64_t tsr_round_up(int64_t count, int64_t part);
+/* Cuts `count`, which is positive, into parts of at most `most`, as equal as can be: the size of the largest. */
+int32_t tsr_equal_parts(int32_t count, int32_t most);
+
 /* The list, in order of preference; *count entries. */
 const tsr_implementation *const *tsr_implementations(size_t *count);
 

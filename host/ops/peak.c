@@ -123,8 +123,8 @@ static tsr_status measure_memory(const bench *b, tsr_peak *peak)
     const cl_float factor = 0.5f;
     size_t groups = 16 * (size_t)b->device->info.compute_units, local = 1;
     cl_uint chunk = b->width;
-    if (b->cpu && groups) chunk = (cl_uint)((b->count / b->width + groups - 1) / groups * b->width);
-    size_t global = (b->count + chunk - 1) / chunk;
+    if (b->cpu && groups) chunk = (cl_uint)tsr_divide_up(b->count / b->width, groups) * b->width;
+    size_t global = tsr_divide_up(b->count, chunk);
     if (!b->cpu)
         for (local = 64; local > b->device->info.max_work_group || global % local;) local /= 2;
     double seconds, best = 0;

@@ -38,8 +38,8 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_value(step, launch, p->outputs[0], &status);
     tsr_launch_strides(step, launch, p->outputs[0], &status);
     /* Windows that hold a cell, rounded up: as many are read for it. */
-    int64_t down = (d->pool_height + d->stride_height - 1) / d->stride_height;
-    int64_t across = (d->pool_width + d->stride_width - 1) / d->stride_width;
+    int64_t down = tsr_divide_up(d->pool_height, d->stride_height);
+    int64_t across = tsr_divide_up(d->pool_width, d->stride_width);
     tsr_pool2d_launch(step, launch, d, d->height, d->width * down * across * d->channels, &status);
     return status;
 }

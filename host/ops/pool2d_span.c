@@ -25,7 +25,7 @@ void tsr_pool2d_launch(tsr_step *step, tsr_launch *launch, const tsr_pool2d_desc
 {
     /* A group does enough to be worth its launch. */
     const int64_t enough = 16384;
-    int64_t each = (enough + row_cells - 1) / row_cells, all = (int64_t)pool->batch * rows;
+    int64_t each = tsr_divide_up(enough, row_cells), all = (int64_t)pool->batch * rows;
     if (each > all) each = all;
     const int32_t numbers[] = {
         pool->batch,
@@ -39,5 +39,5 @@ void tsr_pool2d_launch(tsr_step *step, tsr_launch *launch, const tsr_pool2d_desc
         (int32_t)each,
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) tsr_launch_int(launch, numbers[i], status);
-    tsr_launch_over(step, launch, 1, (size_t[]){(size_t)((all + each - 1) / each)}, (size_t[]){1}, false, status);
+    tsr_launch_over(step, launch, 1, (size_t[]){tsr_divide_up(all, each)}, (size_t[]){1}, false, status);
 }

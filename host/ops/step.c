@@ -24,6 +24,21 @@ int32_t tsr_vector_within(const tsr_target *target, int32_t count)
     return width;
 }
 
+int64_t tsr_divide_up(int64_t count, int64_t part)
+{
+    return (count + part - 1) / part;
+}
+
+int64_t tsr_round_up(int64_t count, int64_t part)
+{
+    return tsr_divide_up(count, part) * part;
+}
+
+int32_t tsr_equal_parts(int32_t count, int32_t most)
+{
+    return tsr_divide_up(count, tsr_divide_up(count, most));
+}
+
 const tsr_view *tsr_step_view(const tsr_step *step, int value)
 {
     return &step->views[value];
@@ -185,7 +200,7 @@ void tsr_launch_over(tsr_step *step, tsr_launch *launch, cl_uint dimensions, con
     }
     for (cl_uint d = 0; d < dimensions; d++) {
         launch->local[d] = allowed[d];
-        launch->global[d] = (launch->global[d] + allowed[d] - 1) / allowed[d] * allowed[d];
+        launch->global[d] = tsr_round_up(launch->global[d], allowed[d]);
     }
 }
 

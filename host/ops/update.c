@@ -114,7 +114,7 @@ static size_t budget_of(const tsr_step *step)
         const tsr_primitive *p = &step->span->graph->primitives[step->span->primitives[i]];
         cost += cost_of(step, p) * tsr_value_count(&step->span->graph->values[p->inputs[W]]);
     }
-    return tsr_is_cpu_class(step->target) ? (cost + GROUPS - 1) / GROUPS : GPU_BLOCK * 7;
+    return tsr_is_cpu_class(step->target) ? tsr_divide_up(cost, GROUPS) : GPU_BLOCK * 7;
 }
 
 static void free_table(void *state)
