@@ -154,16 +154,6 @@ START_TEST(large_filter_bank)
 }
 END_TEST
 
-static const tsr_implementation *find(const char *name)
-{
-    size_t count;
-    const tsr_implementation *const *all = tsr_implementations(&count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(all[i]->name, name) == 0) return all[i];
-    ck_abort_msg("no implementation is called %s", name);
-    return NULL;
-}
-
 /* x and y inside larger images: the kernel takes origin and strides from the views and leaves the rims alone. */
 START_TEST(reads_and_writes_views)
 {
@@ -193,7 +183,7 @@ START_TEST(reads_and_writes_views)
         check_ok(tsr_buffer_write(device, views[values[i]].buffer, 0, data[i], bytes[i]));
     }
 
-    const tsr_implementation *implementation = find("conv2d_cpu");
+    const tsr_implementation *implementation = test_implementation("conv2d_cpu");
     tsr_target target = {.device = device, .fuse = true, .vector_width = 4};
     tsr_span span;
     tsr_needs needs = {0};
@@ -226,14 +216,8 @@ END_TEST
 static void check_refused(const tsr_conv2d_descriptor *d, const struct epilogue *e, const char *reason)
 {
     test_case t = {0};
-    const tsr_implementation *implementation = find(add_chain(&t, d, e, FROM_VALUE, TEST_RANDOM));
-    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = 8};
-    tsr_span span;
-    tsr_needs needs = {0};
-    ck_assert(implementation->match(&t.graph, (int)t.graph.primitive_count - 1, NULL, &span));
-    ck_assert(!implementation->supports(&target, &span, &needs));
-    ck_assert_msg(strstr(needs.reason, reason) != NULL, "\"%s\" does not contain \"%s\"", needs.reason, reason);
-    test_clear_case(&t);
+    const char *name = add_chain(&t, d, e, FROM_VALUE, TEST_RANDOM);
+    test_refused(&t, name, reason);
 }
 
 START_TEST(refuses_what_it_cannot_do)

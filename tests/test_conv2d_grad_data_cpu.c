@@ -151,19 +151,7 @@ static void check_refused(const char *name, const gradient_case *c, const char *
 {
     test_case t = {0};
     test_conv2d_grad_data(&t, &c->conv2d, test_gradient_source(&t, c));
-    size_t count;
-    const tsr_implementation *const *all = tsr_implementations(&count), *implementation = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(all[i]->name, name) == 0) implementation = all[i];
-    ck_assert(implementation != NULL);
-    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = 8};
-    tsr_span span;
-    tsr_needs needs = {0};
-    const bool claimed[8] = {false};
-    ck_assert(implementation->match(&t.graph, (int)t.graph.primitive_count - 1, claimed, &span));
-    ck_assert(!implementation->supports(&target, &span, &needs));
-    ck_assert_msg(strstr(needs.reason, reason) != NULL, "\"%s\" does not contain \"%s\"", needs.reason, reason);
-    test_clear_case(&t);
+    test_refused(&t, name, reason);
 }
 
 START_TEST(convolutions_leave_the_rest_to_lists)

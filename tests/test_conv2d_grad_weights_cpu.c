@@ -22,24 +22,6 @@ static int add_images(test_case *t, const tsr_conv2d_descriptor *d, images from)
     return test_gather(t, &gather, d->batch + 5, 4, extent + 1);
 }
 
-/* Whether the implementation takes the graph's last primitive with all before it. */
-static bool takes(const char *only, const test_case *t, const gradient_case *c)
-{
-    size_t count;
-    const tsr_implementation *const *all = tsr_implementations(&count);
-    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = c->vector_width};
-    if (!target.vector_width) target.vector_width = target.device->info.vector_width;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(all[i]->name, only) != 0) continue;
-        const bool claimed[8] = {false};
-        tsr_span span;
-        tsr_needs needs = {0};
-        return all[i]->match(&t->graph, (int)t->graph.primitive_count - 1, claimed, &span) &&
-               all[i]->supports(&target, &span, &needs);
-    }
-    return false;
-}
-
 /* Returns false when the implementation leaves the case to the other one. */
 static bool run(const char *only, const gradient_case *c, images from, uint32_t seed, test_fill dy_fill)
 {
@@ -48,7 +30,7 @@ static bool run(const char *only, const gradient_case *c, images from, uint32_t 
     test_fill_value(&t, 0, dy_fill);
     int x = add_images(&t, &c->conv2d, from);
     test_conv2d_grad_weights(&t, &c->conv2d, dy, x, &db);
-    if (!takes(only, &t, c)) {
+    if (!test_takes(&t, only, c->vector_width)) {
         test_clear_case(&t);
         return false;
     }

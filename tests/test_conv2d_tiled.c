@@ -91,33 +91,24 @@ END_TEST
 START_TEST(refuses)
 {
     tsr_device_info *info = &test_device()->info, whole = *info;
-    extern const tsr_implementation tsr_implementation_conv2d_activation_tiled;
-    const tsr_implementation *tiled = &tsr_implementation_conv2d_activation_tiled;
     const struct {
         tsr_pool2d_descriptor pool;
         tsr_activation function;
         uint64_t memory;
-        const char *only, *reason;
+        const char *reason;
     } bad[] = {
-        {{TSR_POOL_MAX, 2, 7, 8, 5, 3, 3, 2, 2, TSR_PADDING_SAME}, TSR_RELU, 0, tiled->name, "overlap"},
-        {{TSR_POOL_MAX, 2, 7, 8, 5, 2, 2, 2, 2, TSR_PADDING_SAME}, TSR_SOFTMAX, 0, tiled->name, "softmax"},
-        {{TSR_POOL_AVERAGE, 2, 7, 8, 5, 7, 8, 7, 8, TSR_PADDING_SAME}, TSR_RELU, 800, tiled->name, "local memory"},
-        {{TSR_POOL_MAX, 2, 7, 8, 5, 2, 2, 2, 2, TSR_PADDING_SAME}, TSR_RELU, 16, tiled->name, "local memory"},
+        {{TSR_POOL_MAX, 2, 7, 8, 5, 3, 3, 2, 2, TSR_PADDING_SAME}, TSR_RELU, 0, "overlap"},
+        {{TSR_POOL_MAX, 2, 7, 8, 5, 2, 2, 2, 2, TSR_PADDING_SAME}, TSR_SOFTMAX, 0, "softmax"},
+        {{TSR_POOL_AVERAGE, 2, 7, 8, 5, 7, 8, 7, 8, TSR_PADDING_SAME}, TSR_RELU, 800, "local memory"},
+        {{TSR_POOL_MAX, 2, 7, 8, 5, 2, 2, 2, 2, TSR_PADDING_SAME}, TSR_RELU, 16, "local memory"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         test_case t = {0};
         int y = test_pool2d(&t, &bad[i].pool, test_conv2d(&t, &small, image(&t, &small)), NULL);
-        int last = tsr_graph_maker(&t.graph, test_activation(&t, bad[i].function, 1, y));
-        tsr_target target = {.device = test_device(), .fuse = true, .only = bad[i].only};
-        tsr_span span;
-        tsr_needs needs = {0};
-        ck_assert(tiled->match(&t.graph, last, NULL, &span));
+        test_activation(&t, bad[i].function, 1, y);
         if (bad[i].memory) info->local_memory = bad[i].memory;
-        ck_assert(!tiled->supports(&target, &span, &needs));
-        ck_assert_msg(strstr(needs.reason, bad[i].reason), "\"%s\" does not contain \"%s\"", needs.reason,
-                      bad[i].reason);
+        test_refused(&t, "conv2d_activation_tiled", bad[i].reason);
         *info = whole;
-        test_clear_case(&t);
     }
 }
 END_TEST

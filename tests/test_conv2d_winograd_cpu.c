@@ -118,18 +118,7 @@ static void check_refused(const tsr_conv2d_descriptor *d, const struct epilogue 
     const char *name = add_chain(&t, d, e, TEST_RANDOM);
     for (size_t i = 0; i < t.graph.primitive_count; i++)
         if (t.graph.primitives[i].kind == TSR_KIND_POOL2D) t.graph.primitives[i].as.pool2d.pool_height = pool_size;
-    size_t count;
-    const tsr_implementation *const *all = tsr_implementations(&count), *implementation = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(all[i]->name, name) == 0) implementation = all[i];
-    ck_assert(implementation != NULL);
-    tsr_target target = {.device = test_device(), .fuse = true, .vector_width = 8};
-    tsr_span span;
-    tsr_needs needs = {0};
-    ck_assert(implementation->match(&t.graph, (int)t.graph.primitive_count - 1, NULL, &span));
-    ck_assert(!implementation->supports(&target, &span, &needs));
-    ck_assert_msg(strstr(needs.reason, reason) != NULL, "\"%s\" does not contain \"%s\"", needs.reason, reason);
-    test_clear_case(&t);
+    test_refused(&t, name, reason);
 }
 
 START_TEST(refuses_what_it_cannot_do)

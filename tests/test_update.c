@@ -253,11 +253,7 @@ START_TEST(stacks_of_partial_sums_are_added)
     views[p->inputs[1]].partials = PARTIALS;
     views[p->inputs[1]].partial_stride = STRIDE;
 
-    size_t count;
-    const tsr_implementation *const *list = tsr_implementations(&count), *update = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(list[i]->name, "update") == 0) update = list[i];
-    ck_assert(update != NULL);
+    const tsr_implementation *update = test_implementation("update");
     tsr_span span;
     bool claimed[1] = {false};
     ck_assert(update->match(&t.graph, 0, claimed, &span));

@@ -107,6 +107,13 @@ void test_run_case(test_case *t, const test_options *options);
 /* Frees what a case holds, without running it. */
 void test_clear_case(test_case *t);
 
+/* The implementation of this name; fails the test where there is none. */
+const tsr_implementation *test_implementation(const char *name);
+/* Whether it takes the graph's last primitive, with those before it that belong to its span. */
+bool test_takes(const test_case *t, const char *name, uint32_t vector_width);
+/* Fails unless it matches that but refuses it with a reason that contains `reason`. Clears the case. */
+void test_refused(test_case *t, const char *name, const char *reason);
+
 /* Cases that cover every pair of values of every two parameters. levels[p] is how many values parameter p has; case i
  * takes value cases[i * parameters + p] of it. Returns how many cases there are, at most `capacity`. The same each
  * time. */
