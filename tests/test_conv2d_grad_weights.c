@@ -1,7 +1,7 @@
 /* The portable gradients of a convolution by its weights, alone and from a pool's winners, against their twins. */
 #include "support/conv2d_cases.h"
 
-#include "ops/conv2d_grad_span.h"
+#include "ops/conv2d_gradient.h"
 
 static test_conv2d_case cases[TEST_MAX_CONV2D_CASES];
 
@@ -84,12 +84,18 @@ END_TEST
 START_TEST(partials)
 {
     tsr_conv2d_descriptor d = {32, 28, 28, 1, 32, 3, 3, 1, 1, TSR_PADDING_SAME, true};
-    ck_assert_int_eq(tsr_conv2d_grad_partials(&d, 32 * 28, 28), 64); /* few weights: many partial sums */
-    ck_assert_int_eq(tsr_conv2d_grad_partials(&d, 3, 28), 3);        /* never more than rows */
+    tsr_conv2d_gradient g = {.conv2d = &d, .rows = 28, .columns = 28};
+    ck_assert_int_eq(tsr_conv2d_gradient_partial_count(&g), 64); /* few weights: many partial sums */
+    d.batch = 1;
+    g.rows = 3;
+    ck_assert_int_eq(tsr_conv2d_gradient_partial_count(&g), 3); /* never more than rows */
+    d.batch = 32;
+    g.rows = 28;
     d.channels = d.filters = 512;
-    ck_assert_int_eq(tsr_conv2d_grad_partials(&d, 32 * 28, 28), 1); /* a large stack is not worth it */
+    ck_assert_int_eq(tsr_conv2d_gradient_partial_count(&g), 1); /* a large stack is not worth it */
     d.channels = d.filters = 64;
-    ck_assert_int_eq(tsr_conv2d_grad_partials(&d, 32 * 224, 224), 64); /* long sums are split all the same */
+    g.rows = g.columns = 224;
+    ck_assert_int_eq(tsr_conv2d_gradient_partial_count(&g), 64); /* long sums are split all the same */
 }
 END_TEST
 

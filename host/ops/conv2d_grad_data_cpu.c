@@ -54,8 +54,8 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
         return tsr_refuse(needs, "lists of %d filters for each cell of the pool take more than %zu bytes",
                           g.conv2d->filters, most);
     tsr_conv2d_gradient_needs(&g, needs);
-    tsr_needs_strided(needs, g.primitive->outputs[0], 0, 0, 0, 0);
-    tsr_needs_prepared(needs, g.primitive->inputs[1], TSR_FORM_TRANSPOSED, g.conv2d);
+    tsr_needs_strided(needs, g.dx, 0, 0, 0, 0);
+    tsr_needs_prepared(needs, g.w, TSR_FORM_TRANSPOSED, g.conv2d);
     size_t rows = (size_t)stripe_rows(&g) + 2 * (size_t)(g.conv2d->kernel_height - 1);
     needs->workspace = (size_t)g.conv2d->batch * (size_t)stripe_count(&g) * rows * (size_t)g.padded_columns *
                        (size_t)g.conv2d->channels * sizeof(cl_float);
@@ -73,13 +73,12 @@ static tsr_status prepare(tsr_step *step)
              block.rows, block.vectors, chunk(&g), part(&g));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
-    int dx = g.primitive->outputs[0];
     tsr_launch *launch = tsr_step_launch(step, "conv2d_grad_data_cpu.cl", options, "conv2d_grad_data_cpu", &status);
     tsr_conv2d_gradient_arguments(step, launch, &g, &status);
     tsr_launch_prepared(step, launch, 0, &status);
     tsr_launch_workspace(step, launch, &status);
-    tsr_launch_value(step, launch, dx, &status);
-    tsr_conv2d_gradient_set_layout(launch, tsr_conv2d_gradient_layout(step, dx, c->height, c->width, c->channels),
+    tsr_launch_value(step, launch, g.dx, &status);
+    tsr_conv2d_gradient_set_layout(launch, tsr_conv2d_gradient_layout(step, g.dx, c->height, c->width, c->channels),
                                    &status);
     const int32_t rest[] = {c->height, c->width, g.top, g.left, g.padded_rows, g.padded_columns, stripe_rows(&g)};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) tsr_launch_int(launch, rest[i], &status);

@@ -1,6 +1,6 @@
 /* Portable gradient of a convolution by its input, from the winners of the max pool behind it. */
 #include "ops/activation.h"
-#include "ops/conv2d_grad_span.h"
+#include "ops/conv2d_gradient.h"
 
 #include <stdio.h>
 
@@ -14,35 +14,33 @@ static bool match(const tsr_graph *graph, int primitive, const bool *claimed, ts
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     (void)target;
-    tsr_conv2d_grad_span s = tsr_conv2d_grad_span_of(span);
-    if (s.pool->mode != TSR_POOL_MAX) return tsr_refuse(needs, "average pooling has no winners");
-    if (s.activation && !tsr_activation_elementwise(s.activation))
-        return tsr_refuse(needs, "%s is not computed element by element", tsr_activation_name(s.activation->function));
-    if (s.dx != TSR_NONE) tsr_needs_strided(needs, s.dx, 0, 0, 0, 0);
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
+    if (!tsr_conv2d_gradient_winners_supported(&g, needs)) return false;
+    if (g.dx != TSR_NONE) tsr_needs_strided(needs, g.dx, 0, 0, 0, 0);
     return true;
 }
 
 static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
-    tsr_conv2d_grad_span s = tsr_conv2d_grad_span_of(step->span);
-    const tsr_conv2d_descriptor *c = s.conv2d;
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
+    const tsr_conv2d_descriptor *c = g.conv2d;
     char options[TSR_ACTIVATION_OPTIONS + 96], activation[TSR_ACTIVATION_OPTIONS];
-    tsr_activation_options(s.activation, activation);
-    snprintf(options, sizeof options, "-DPOOL_WIDTH=%d -DWINNER=%s%s%s", s.pool->pool_width,
-             step->span->graph->values[s.winner].dtype == TSR_U16 ? "ushort" : "uchar", s.activation ? " -DFROM" : "",
+    tsr_activation_options(g.activation, activation);
+    snprintf(options, sizeof options, "-DPOOL_WIDTH=%d -DWINNER=%s%s%s", g.pool->pool_width,
+             step->span->graph->values[g.winner].dtype == TSR_U16 ? "ushort" : "uchar", g.activation ? " -DFROM" : "",
              activation);
     tsr_launch *launch = tsr_step_launch(step, "conv2d_grad_data_pool.cl", options, "conv2d_grad_data_pool", &status);
-    tsr_launch_value(step, launch, s.dy, &status);
-    tsr_launch_value(step, launch, s.winner, &status);
-    if (s.activation) tsr_launch_value(step, launch, s.from, &status);
-    tsr_launch_value(step, launch, s.w, &status);
-    tsr_launch_value(step, launch, s.dx, &status);
-    tsr_launch_strides(step, launch, s.dx, &status);
-    size_t count = tsr_value_count(&step->span->graph->values[s.dx]);
+    tsr_launch_value(step, launch, g.dy, &status);
+    tsr_launch_value(step, launch, g.winner, &status);
+    if (g.activation) tsr_launch_value(step, launch, g.y, &status);
+    tsr_launch_value(step, launch, g.w, &status);
+    tsr_launch_value(step, launch, g.dx, &status);
+    tsr_launch_strides(step, launch, g.dx, &status);
+    size_t count = tsr_value_count(&step->span->graph->values[g.dx]);
     const int32_t numbers[] = {(int32_t)count,
-                               s.rows,
-                               s.columns,
+                               g.output_rows,
+                               g.output_columns,
                                c->filters,
                                c->height,
                                c->width,
@@ -51,15 +49,15 @@ static tsr_status prepare(tsr_step *step)
                                c->kernel_width,
                                c->stride_height,
                                c->stride_width,
-                               s.top,
-                               s.left,
-                               s.pool_rows,
-                               s.pool_columns,
-                               s.pool->pool_height,
-                               s.pool->stride_height,
-                               s.pool->stride_width,
-                               s.pool_top,
-                               s.pool_left};
+                               g.top,
+                               g.left,
+                               g.rows,
+                               g.columns,
+                               g.pool->pool_height,
+                               g.pool->stride_height,
+                               g.pool->stride_width,
+                               g.pool_top,
+                               g.pool_left};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) tsr_launch_int(launch, numbers[i], &status);
     tsr_launch_elements(step, launch, count, &status);
     return status;

@@ -69,7 +69,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     size_t copy;
     if (!tsr_conv2d_gradient_padded_needs(&g, needs, &copy)) return false;
     tsr_conv2d_gradient_needs(&g, needs);
-    tsr_conv2d_gradient_partials(&g, span, partition_count(&g), needs);
+    tsr_conv2d_gradient_partials(&g, partition_count(&g), needs);
     needs->workspace = (copy + sums_count(&g, target)) * sizeof(cl_float);
     return true;
 }
@@ -82,7 +82,7 @@ static tsr_status prepare(tsr_step *step)
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
     snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D BLOCKS=%d%s", block.rows,
-             block.vectors, blocks_of(&g), tsr_conv2d_gradient_store_options(&g, step->span));
+             block.vectors, blocks_of(&g), tsr_conv2d_gradient_store_options(&g));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
     size_t copied = tsr_conv2d_gradient_pad(step, &g, &status);

@@ -31,7 +31,7 @@ bool tsr_conv2d_gradient_padded_needs(const tsr_conv2d_gradient *gradient, tsr_n
     *copy = gradient->gather || has_border(gradient) ? padded_count(gradient) : 0;
     if (*copy > INT32_MAX) return tsr_refuse(needs, "images with a border take more than 2^31 elements");
     border b = border_of(gradient);
-    if (!gradient->gather) tsr_needs_strided(needs, gradient->primitive->inputs[1], b.top, b.left, b.bottom, b.right);
+    if (!gradient->gather) tsr_needs_strided(needs, gradient->x, b.top, b.left, b.bottom, b.right);
     return true;
 }
 
@@ -40,7 +40,7 @@ static bool is_padded(const tsr_step *step, const tsr_conv2d_gradient *g)
 {
     if (g->gather) return false;
     if (!has_border(g)) return true;
-    int x = g->primitive->inputs[1];
+    int x = g->x;
     const int32_t *halo = tsr_step_view(step, x)->halo;
     border b = border_of(g);
     return step->span->graph->values[x].rank == 4 && halo[0] >= b.top && halo[1] >= b.left && halo[2] >= b.bottom &&
@@ -72,7 +72,7 @@ void tsr_conv2d_gradient_padded(tsr_step *step, tsr_launch *launch, const tsr_co
     if (copied) {
         tsr_launch_workspace(step, launch, status);
     } else {
-        int x = gradient->primitive->inputs[1];
+        int x = gradient->x;
         layout = tsr_conv2d_gradient_layout(step, x, c->height, c->width, c->channels);
         layout.origin -= gradient->top * layout.row + gradient->left * c->channels;
         tsr_launch_value(step, launch, x, status);

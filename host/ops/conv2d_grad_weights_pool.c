@@ -1,6 +1,6 @@
 /* Portable gradient of a convolution by its weights and bias, from the winners of the max pool behind it. */
 #include "ops/activation.h"
-#include "ops/conv2d_grad_span.h"
+#include "ops/conv2d_gradient.h"
 
 #include <stdio.h>
 
@@ -14,55 +14,43 @@ static bool match(const tsr_graph *graph, int primitive, const bool *claimed, ts
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     (void)target;
-    tsr_conv2d_grad_span s = tsr_conv2d_grad_span_of(span);
-    if (s.pool->mode != TSR_POOL_MAX) return tsr_refuse(needs, "average pooling has no winners");
-    if (s.activation && !tsr_activation_elementwise(s.activation))
-        return tsr_refuse(needs, "%s is not computed element by element", tsr_activation_name(s.activation->function));
-    int32_t partials = tsr_conv2d_grad_partials(s.conv2d, s.conv2d->batch * s.pool_rows, s.pool_columns);
-    tsr_needs_strided(needs, s.x, 0, 0, 0, 0);
-    if (s.dw != TSR_NONE) tsr_needs_partials(needs, s.dw, partials);
-    if (s.db != TSR_NONE) tsr_needs_partials(needs, s.db, partials);
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
+    if (!tsr_conv2d_gradient_winners_supported(&g, needs)) return false;
+    tsr_needs_strided(needs, g.x, 0, 0, 0, 0);
+    tsr_conv2d_gradient_partials(&g, tsr_conv2d_gradient_partial_count(&g), needs);
     return true;
 }
 
-static void set_values(tsr_step *step, tsr_launch *launch, const tsr_conv2d_grad_span *s, tsr_status *status)
+static void set_values(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *g, tsr_status *status)
 {
-    tsr_launch_value(step, launch, s->dy, status);
-    tsr_launch_value(step, launch, s->winner, status);
-    if (s->activation) tsr_launch_value(step, launch, s->from, status);
-    tsr_launch_value(step, launch, s->x, status);
-    tsr_launch_strides(step, launch, s->x, status);
-    if (s->dw != TSR_NONE) {
-        tsr_launch_value(step, launch, s->dw, status);
-        tsr_launch_int(launch, tsr_step_view(step, s->dw)->partial_stride, status);
-    }
-    if (s->db != TSR_NONE) {
-        tsr_launch_value(step, launch, s->db, status);
-        tsr_launch_int(launch, tsr_step_view(step, s->db)->partial_stride, status);
-    }
+    tsr_launch_value(step, launch, g->dy, status);
+    tsr_launch_value(step, launch, g->winner, status);
+    if (g->activation) tsr_launch_value(step, launch, g->y, status);
+    tsr_launch_value(step, launch, g->x, status);
+    tsr_launch_strides(step, launch, g->x, status);
+    tsr_conv2d_gradient_stores(step, launch, g, status);
 }
 
 static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
-    tsr_conv2d_grad_span s = tsr_conv2d_grad_span_of(step->span);
-    const tsr_conv2d_descriptor *c = s.conv2d;
+    tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
+    const tsr_conv2d_descriptor *c = g.conv2d;
     char options[TSR_ACTIVATION_OPTIONS + 128], activation[TSR_ACTIVATION_OPTIONS];
-    tsr_activation_options(s.activation, activation);
-    snprintf(options, sizeof options, "-DWEIGHTS=%d -DBIAS=%d -DPOOL_WIDTH=%d -DWINNER=%s%s%s", s.dw != TSR_NONE,
-             s.db != TSR_NONE, s.pool->pool_width,
-             step->span->graph->values[s.winner].dtype == TSR_U16 ? "ushort" : "uchar", s.activation ? " -DFROM" : "",
-             activation);
+    tsr_activation_options(g.activation, activation);
+    snprintf(options, sizeof options, "-DPOOL_WIDTH=%d -DWINNER=%s%s%s%s", g.pool->pool_width,
+             step->span->graph->values[g.winner].dtype == TSR_U16 ? "ushort" : "uchar", g.activation ? " -DFROM" : "",
+             activation, tsr_conv2d_gradient_store_options(&g));
     tsr_launch *launch =
         tsr_step_launch(step, "conv2d_grad_weights_pool.cl", options, "conv2d_grad_weights_pool", &status);
-    set_values(step, launch, &s, &status);
-    int32_t weights = s.dw != TSR_NONE ? c->kernel_height * c->kernel_width * c->channels * c->filters : 0;
-    int32_t all_rows = c->batch * s.pool_rows, partials = tsr_conv2d_grad_partials(c, all_rows, s.pool_columns);
+    set_values(step, launch, &g, &status);
+    int32_t weights = g.dw != TSR_NONE ? c->kernel_height * c->kernel_width * c->channels * c->filters : 0;
+    int32_t all_rows = c->batch * g.rows, partials = tsr_conv2d_gradient_partial_count(&g);
     const int32_t numbers[] = {weights,
                                partials,
                                all_rows,
-                               s.pool_rows,
-                               s.pool_columns,
+                               g.rows,
+                               g.columns,
                                c->filters,
                                c->height,
                                c->width,
@@ -70,14 +58,14 @@ static tsr_status prepare(tsr_step *step)
                                c->kernel_width,
                                c->stride_height,
                                c->stride_width,
-                               s.top,
-                               s.left,
-                               s.pool->stride_height,
-                               s.pool->stride_width,
-                               s.pool_top,
-                               s.pool_left};
+                               g.top,
+                               g.left,
+                               g.pool->stride_height,
+                               g.pool->stride_width,
+                               g.pool_top,
+                               g.pool_left};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) tsr_launch_int(launch, numbers[i], &status);
-    const size_t global[2] = {(size_t)weights + (s.db != TSR_NONE ? (size_t)c->filters : 0), (size_t)partials};
+    const size_t global[2] = {(size_t)weights + (g.db != TSR_NONE ? (size_t)c->filters : 0), (size_t)partials};
     const size_t local[2] = {64, 1};
     tsr_launch_over(step, launch, 2, global, local, true, &status);
     return status;

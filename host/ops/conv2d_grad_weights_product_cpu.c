@@ -91,7 +91,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     size_t copy;
     if (!tsr_conv2d_gradient_padded_needs(&g, needs, &copy)) return false;
     tsr_conv2d_gradient_needs(&g, needs);
-    tsr_conv2d_gradient_partials(&g, span, tiling_of(&g, target).partitions, needs);
+    tsr_conv2d_gradient_partials(&g, tiling_of(&g, target).partitions, needs);
     needs->workspace = copy * sizeof(cl_float);
     return true;
 }
@@ -105,8 +105,7 @@ static tsr_status prepare(tsr_step *step)
     int length = tsr_conv2d_gradient_options(&g, t.vector, options);
     snprintf(options + length, sizeof options - (size_t)length,
              " -D FILTER_VECTORS=%d -D BLOCK_ROWS=%d -D BLOCK_RUN=%d -D TILE_ROWS=%d -D TILE_RUN=%d -D CHUNK=%d%s",
-             t.vectors, t.block_rows, t.block_run, t.rows, t.run, CHUNK,
-             tsr_conv2d_gradient_store_options(&g, step->span));
+             t.vectors, t.block_rows, t.block_run, t.rows, t.run, CHUNK, tsr_conv2d_gradient_store_options(&g));
     size_t copied = tsr_conv2d_gradient_pad(step, &g, &status);
     tsr_launch *launch = tsr_step_launch(step, "conv2d_grad_weights_product_cpu.cl", options,
                                          "conv2d_grad_weights_product_cpu", &status);

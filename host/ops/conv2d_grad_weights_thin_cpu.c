@@ -101,8 +101,8 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     } else if (masked_work(&g, target) > listed_work(&g, target))
         return tsr_refuse(needs, "with %d channels lists of winners take less work", g.conv2d->channels);
     tsr_conv2d_gradient_needs(&g, needs);
-    if (!g.gather) tsr_needs_strided(needs, g.primitive->inputs[1], 0, 0, 0, 0);
-    tsr_conv2d_gradient_partials(&g, span, partition_count(&g), needs);
+    if (!g.gather) tsr_needs_strided(needs, g.x, 0, 0, 0, 0);
+    tsr_conv2d_gradient_partials(&g, partition_count(&g), needs);
     border b = border_of(&g);
     size_t image = (size_t)b.rows * (size_t)b.columns * (size_t)g.conv2d->channels;
     /* The last sums of a kernel row may read on beyond it, for nothing. */
@@ -120,7 +120,7 @@ static tsr_status prepare(tsr_step *step)
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, vector, options);
     snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D COLUMNS=%d%s%s", t.rows, t.columns,
-             tsr_conv2d_gradient_image_options(&g), tsr_conv2d_gradient_store_options(&g, step->span));
+             tsr_conv2d_gradient_image_options(&g), tsr_conv2d_gradient_store_options(&g));
 
     border b = border_of(&g);
     tsr_launch *launch =

@@ -44,19 +44,29 @@ static int32_t larger(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
+static int stored(const tsr_span *span, const tsr_primitive *p, int output)
+{
+    return p && p->output_count > output && tsr_span_stores(span, p->outputs[output]) ? p->outputs[output] : TSR_NONE;
+}
+
 tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span)
 {
-    const tsr_primitive *end = tsr_span_primitive(span, TSR_KIND_CONV2D_GRAD_DATA);
-    if (!end) end = tsr_span_primitive(span, TSR_KIND_CONV2D_GRAD_WEIGHTS);
+    const tsr_primitive *data = tsr_span_primitive(span, TSR_KIND_CONV2D_GRAD_DATA);
+    const tsr_primitive *weights = data ? NULL : tsr_span_primitive(span, TSR_KIND_CONV2D_GRAD_WEIGHTS);
+    const tsr_primitive *end = data ? data : weights;
     const tsr_primitive *pool = tsr_span_primitive(span, TSR_KIND_POOL2D_GRAD);
     const tsr_primitive *activation = tsr_span_primitive(span, TSR_KIND_ACTIVATION_GRAD);
     const tsr_conv2d_descriptor *c = &end->as.conv2d;
-    tsr_conv2d_gradient g = {.primitive = end,
-                             .conv2d = c,
+    tsr_conv2d_gradient g = {.conv2d = c,
                              .gather = tsr_span_primitive(span, TSR_KIND_GATHER),
                              .dy = end->inputs[0],
                              .y = TSR_NONE,
-                             .winner = TSR_NONE};
+                             .winner = TSR_NONE,
+                             .x = weights ? weights->inputs[1] : TSR_NONE,
+                             .w = data ? data->inputs[1] : TSR_NONE,
+                             .dx = stored(span, data, 0),
+                             .dw = stored(span, weights, 0),
+                             .db = stored(span, weights, 1)};
     g.output_rows = g.rows = tsr_window_output(c->height, c->kernel_height, c->stride_height, c->padding);
     g.output_columns = g.columns = tsr_window_output(c->width, c->kernel_width, c->stride_width, c->padding);
     g.top = tsr_window_before(c->height, c->kernel_height, c->stride_height, c->padding);
@@ -66,7 +76,7 @@ tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span)
     if (pool) {
         const tsr_pool2d_descriptor *p = g.pool = &pool->as.pool2d;
         g.dy = pool->inputs[0];
-        g.winner = pool->inputs[1];
+        if (p->mode == TSR_POOL_MAX) g.winner = pool->inputs[1];
         g.rows = tsr_window_output(p->height, p->pool_height, p->stride_height, p->padding);
         g.columns = tsr_window_output(p->width, p->pool_width, p->stride_width, p->padding);
         g.pool_top = tsr_window_before(p->height, p->pool_height, p->stride_height, p->padding);
@@ -84,6 +94,28 @@ tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span)
         activation = &span->graph->primitives[before];
     g.sparse = activation && activation->as.activation.function == TSR_RELU;
     return g;
+}
+
+bool tsr_conv2d_gradient_winners_supported(const tsr_conv2d_gradient *gradient, tsr_needs *needs)
+{
+    const tsr_activation_descriptor *a = gradient->activation;
+    if (gradient->winner == TSR_NONE) return tsr_refuse(needs, "average pooling has no winners");
+    if (a && !tsr_activation_elementwise(a))
+        return tsr_refuse(needs, "%s is not computed element by element", tsr_activation_name(a->function));
+    return true;
+}
+
+int32_t tsr_conv2d_gradient_partial_count(const tsr_conv2d_gradient *gradient)
+{
+    const int64_t busy = 65536, longest = 16384, most = 64, floats = 4 << 20;
+    const tsr_conv2d_descriptor *c = gradient->conv2d;
+    int64_t weights = (int64_t)c->kernel_height * c->kernel_width * c->channels * c->filters;
+    int64_t rows = (int64_t)c->batch * gradient->rows, terms = rows * gradient->columns;
+    int64_t partials = busy / weights > terms / longest ? busy / weights : terms / longest;
+    if (partials > most) partials = most;
+    if (partials > rows) partials = rows;
+    if (partials * weights > floats) partials = floats / weights;
+    return partials < 1 ? 1 : (int32_t)partials;
 }
 
 void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs)
@@ -173,7 +205,7 @@ void tsr_conv2d_gradient_images(tsr_step *step, tsr_launch *launch, const tsr_co
 {
     const tsr_conv2d_descriptor *c = gradient->conv2d;
     const tsr_primitive *gather = gradient->gather;
-    int x = gather ? gather->inputs[0] : gradient->primitive->inputs[1];
+    int x = gather ? gather->inputs[0] : gradient->x;
     tsr_conv2d_layout dense = {.image = c->height * c->width * c->channels, .row = c->width * c->channels};
     tsr_launch_value(step, launch, x, status);
     tsr_launch_value(step, launch, gather ? gather->inputs[1] : x, status);
@@ -190,29 +222,25 @@ const char *tsr_conv2d_gradient_image_options(const tsr_conv2d_gradient *gradien
                                                         : " -D X_TYPE=float -D SCALED=1 -D GATHERED=1";
 }
 
-void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, const tsr_span *span, int32_t partitions,
-                                  tsr_needs *needs)
+void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, int32_t partitions, tsr_needs *needs)
 {
-    const tsr_primitive *p = gradient->primitive;
-    for (int i = 0; i < p->output_count; i++)
-        if (tsr_span_stores(span, p->outputs[i])) tsr_needs_partials(needs, p->outputs[i], partitions);
+    if (gradient->dw != TSR_NONE) tsr_needs_partials(needs, gradient->dw, partitions);
+    if (gradient->db != TSR_NONE) tsr_needs_partials(needs, gradient->db, partitions);
 }
 
-const char *tsr_conv2d_gradient_store_options(const tsr_conv2d_gradient *gradient, const tsr_span *span)
+const char *tsr_conv2d_gradient_store_options(const tsr_conv2d_gradient *gradient)
 {
-    const tsr_primitive *p = gradient->primitive;
-    bool bias = p->output_count > 1 && tsr_span_stores(span, p->outputs[1]);
-    if (!tsr_span_stores(span, p->outputs[0])) return " -D WEIGHTS=0 -D BIAS=1";
-    return bias ? " -D WEIGHTS=1 -D BIAS=1" : " -D WEIGHTS=1 -D BIAS=0";
+    if (gradient->dw == TSR_NONE) return " -D WEIGHTS=0 -D BIAS=1";
+    return gradient->db == TSR_NONE ? " -D WEIGHTS=1 -D BIAS=0" : " -D WEIGHTS=1 -D BIAS=1";
 }
 
 void tsr_conv2d_gradient_stores(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
                                 tsr_status *status)
 {
-    const tsr_primitive *p = gradient->primitive;
-    for (int i = 0; i < p->output_count; i++) {
-        if (!tsr_span_stores(step->span, p->outputs[i])) continue;
-        tsr_launch_value(step, launch, p->outputs[i], status);
-        tsr_launch_int(launch, tsr_step_view(step, p->outputs[i])->partial_stride, status);
+    const int stored[] = {gradient->dw, gradient->db};
+    for (int i = 0; i < 2; i++) {
+        if (stored[i] == TSR_NONE) continue;
+        tsr_launch_value(step, launch, stored[i], status);
+        tsr_launch_int(launch, tsr_step_view(step, stored[i])->partial_stride, status);
     }
 }

@@ -1,6 +1,6 @@
-/* What the gradients of a convolution on CPU-class devices share: the span with the gradients of a max pool and of an
- * activation before it, the geometry, and the options and first arguments of kernels that include conv2d_gradient.cl.
- */
+/* What the implementations of a convolution's gradients have in common: the span, perhaps with the gradients of a pool
+ * and of an activation before it, and its geometry; and for CPU-class devices the options and first arguments of
+ * kernels that include conv2d_gradient.cl. */
 #ifndef TSR_OPS_CONV2D_GRADIENT_H
 #define TSR_OPS_CONV2D_GRADIENT_H
 
@@ -9,12 +9,15 @@
 #define TSR_CONV2D_GRADIENT_OPTIONS 1024
 
 typedef struct tsr_conv2d_gradient {
-    const tsr_primitive *primitive; /* conv2d_grad_data or conv2d_grad_weights */
     const tsr_conv2d_descriptor *conv2d;
     const tsr_pool2d_descriptor *pool;           /* NULL: none */
     const tsr_activation_descriptor *activation; /* NULL: none, or one that is linear */
     const tsr_primitive *gather;                 /* that makes x; NULL: none */
-    int dy, y, winner;                           /* y, winner: TSR_NONE without activation, pool */
+    int dy;                                      /* the gradient that enters the span */
+    int y;                                       /* what the activation's is computed from; TSR_NONE without one */
+    int winner;                                  /* TSR_NONE without a max pool */
+    int x, w;                                    /* the one that is read; the other one is TSR_NONE */
+    int dx, dw, db;                              /* those that the span stores; otherwise TSR_NONE */
     bool sparse;                                 /* relu, in the span or before it, makes many gradients zero */
     int32_t output_rows, output_columns;         /* of the convolution's output */
     int32_t rows, columns;                       /* of dy's grid: the pool's windows, or the same as above */
@@ -22,13 +25,27 @@ typedef struct tsr_conv2d_gradient {
     int32_t padded_rows, padded_columns;         /* of an image with the border that the kernel reaches into */
 } tsr_conv2d_gradient;
 
-/* Matches conv2d_grad_data or conv2d_grad_weights with the gradients of a max pool of at most 255 cells and of an
- * elementwise activation before it, and, for the weights, with the gather that makes x: each where it is there and not
- * claimed. */
-bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
-
-/* Describes such a span. */
+/* Describes a span that a chain of those kinds matched. */
 tsr_conv2d_gradient tsr_conv2d_gradient_of(const tsr_span *span);
+
+/* Refuses to start from the winners of a pool that has none, or from an activation that is not elementwise. */
+bool tsr_conv2d_gradient_winners_supported(const tsr_conv2d_gradient *gradient, tsr_needs *needs);
+
+/* Into how many stacked partial sums a portable kernel splits the weight gradient: by the shape alone, so that large
+ * GPUs are busy and sums do not grow too long, in at most 4 million floats. Rows of dy's grid are what is split. */
+int32_t tsr_conv2d_gradient_partial_count(const tsr_conv2d_gradient *gradient);
+/* Asks for `partitions` partial sums of dw and db. */
+void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, int32_t partitions, tsr_needs *needs);
+/* The options WEIGHTS and BIAS that say which of the two are stored, and their arguments: buffer and partial stride of
+ * each that is. */
+const char *tsr_conv2d_gradient_store_options(const tsr_conv2d_gradient *gradient);
+void tsr_conv2d_gradient_stores(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
+                                tsr_status *status);
+
+/* Matches, for CPU-class devices, conv2d_grad_data or conv2d_grad_weights with the gradients of a max pool of at most
+ * 255 cells and of an elementwise activation before it, and, for the weights, with the gather that makes x: each where
+ * it is there and not claimed. */
+bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
 
 /* Names the operands that the kernels address by strides, and those that they do not read. */
 void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs);
@@ -71,15 +88,6 @@ bool tsr_conv2d_gradient_padded_needs(const tsr_conv2d_gradient *gradient, tsr_n
 size_t tsr_conv2d_gradient_pad(tsr_step *step, const tsr_conv2d_gradient *gradient, tsr_status *status);
 /* The arguments of the images with the border: the buffer, and the layout that begins with the border. */
 void tsr_conv2d_gradient_padded(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient, size_t copied,
-                                tsr_status *status);
-
-/* For the weights: asks for `partitions` partial sums of dw and db. */
-void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, const tsr_span *span, int32_t partitions,
-                                  tsr_needs *needs);
-/* The options WEIGHTS and BIAS that say which of the two are stored, and their arguments: buffer and partial stride of
- * each that is. */
-const char *tsr_conv2d_gradient_store_options(const tsr_conv2d_gradient *gradient, const tsr_span *span);
-void tsr_conv2d_gradient_stores(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
                                 tsr_status *status);
 
 #endif
