@@ -19,8 +19,6 @@
 #define vec                float
 #define ivec               int
 #define uvec               uint
-#define vec_load(p)        (*(p))
-#define vec_store(v, p)    (*(p) = (v))
 #define vec_from_uchar(u)  convert_float(u)
 #define ivec_from_uchar(u) convert_int(u)
 #define uvec_from_ivec(i)  convert_uint(i)
@@ -29,13 +27,49 @@
 #define vec                JOIN(float, VW)
 #define ivec               JOIN(int, VW)
 #define uvec               JOIN(uint, VW)
-#define vec_load(p)        JOIN(vload, VW)(0, p)
-#define vec_store(v, p)    JOIN(vstore, VW)(v, 0, p)
 #define vec_from_uchar(u)  JOIN(convert_float, VW)(u)
 #define ivec_from_uchar(u) JOIN(convert_int, VW)(u)
 #define uvec_from_ivec(i)  JOIN(convert_uint, VW)(i)
 #define uchar_from_ivec(i) JOIN(convert_uchar, VW)(i)
 #endif
+
+/* load8(p), store8(v, p) and so on: a vector of so many elements at p, which needs an element's alignment alone. They
+ * do what vload8 and vstore8 do, in one access: PoCL makes those of halves of halves, which the compiler does not
+ * always join again. */
+#ifdef __clang__
+#define VECTOR_ACCESS(T, n, space)                                                                                     \
+    __attribute__((overloadable, unused)) static inline T##n load##n(const space T *p)                                 \
+    {                                                                                                                  \
+        typedef T##n unaligned __attribute__((aligned(sizeof(T)), may_alias));                                         \
+        return *(const space unaligned *)p;                                                                            \
+    }                                                                                                                  \
+    __attribute__((overloadable, unused)) static inline void store##n(T##n v, space T *p)                              \
+    {                                                                                                                  \
+        typedef T##n unaligned __attribute__((aligned(sizeof(T)), may_alias));                                         \
+        *(space unaligned *)p = v;                                                                                     \
+    }
+#define VECTORS_OF(T, n) VECTOR_ACCESS(T, n, __global) VECTOR_ACCESS(T, n, __private)
+#define VECTOR_LENGTH(n)                                                                                               \
+    VECTORS_OF(float, n) VECTORS_OF(int, n) VECTORS_OF(uint, n) VECTORS_OF(uchar, n) VECTORS_OF(ushort, n)
+VECTOR_LENGTH(2)
+VECTOR_LENGTH(4)
+VECTOR_LENGTH(8)
+VECTOR_LENGTH(16)
+#else
+#define load2(p)      vload2(0, p)
+#define load4(p)      vload4(0, p)
+#define load8(p)      vload8(0, p)
+#define load16(p)     vload16(0, p)
+#define store2(v, p)  vstore2(v, 0, p)
+#define store4(v, p)  vstore4(v, 0, p)
+#define store8(v, p)  vstore8(v, 0, p)
+#define store16(v, p) vstore16(v, 0, p)
+#endif
+#define load1(p)     (*(p))
+#define store1(v, p) (*(p) = (v))
+
+#define vec_load(p)     JOIN(load, VW)(p)
+#define vec_store(v, p) JOIN(store, VW)(v, p)
 
 /* 0, 1, ..., VW - 1 */
 #if VW == 1

@@ -31,28 +31,28 @@
 /* BLOCK floats at p, of which `present` are there; zeros for the others. */
 static inline float8 load_block(const __global float *restrict p, int present)
 {
-    if (present >= BLOCK) return vload8(0, p);
+    if (present >= BLOCK) return load8(p);
     float lanes[BLOCK];
     for (int b = 0; b < BLOCK; b++) lanes[b] = b < present ? p[b] : 0.0f;
-    return vload8(0, lanes);
+    return load8(lanes);
 }
 
 static inline int8 load_winners(const __global uchar *restrict p, int present)
 {
-    if (present >= BLOCK) return convert_int8(vload8(0, p));
+    if (present >= BLOCK) return convert_int8(load8(p));
     int lanes[BLOCK];
     for (int b = 0; b < BLOCK; b++) lanes[b] = b < present ? p[b] : 0;
-    return vload8(0, lanes);
+    return load8(lanes);
 }
 
 static inline void store_block(float8 v, __global float *restrict p, int present)
 {
     if (present >= BLOCK) {
-        vstore8(v, 0, p);
+        store8(v, p);
         return;
     }
     float lanes[BLOCK];
-    vstore8(v, 0, lanes);
+    store8(v, lanes);
     for (int b = 0; b < present; b++) p[b] = lanes[b];
 }
 
@@ -84,8 +84,8 @@ static inline void list_windows(windows w, int first, int end, int present, int 
 #endif
         int8 at = n * w.x_image + (i * POOL_STRIDE_HEIGHT - w.pool_top + k / POOL_WIDTH) * (STRIDE_HEIGHT * w.x_row) +
                   (j * POOL_STRIDE_WIDTH - w.pool_left + k % POOL_WIDTH) * (STRIDE_WIDTH * CHANNELS);
-        vstore8(g, t - first, gradients[0]);
-        vstore8(at, t - first, places[0]);
+        store8(g, gradients[t - first]);
+        store8(at, places[t - first]);
         if (++j < w.columns) continue;
         j = 0;
         if (++i < w.rows) continue;

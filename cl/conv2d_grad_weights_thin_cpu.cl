@@ -21,11 +21,7 @@
  *         GATHERED  1: x is gathered from a data set */
 #include "conv2d_gradient.cl"
 
-#if VW == 1
-#define winner_load(p) convert_int(*(p))
-#else
-#define winner_load(p) ivec_from_uchar(JOIN(vload, VW)(0, p))
-#endif
+#define winner_load(p) ivec_from_uchar(vec_load(p))
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void conv2d_grad_weights_thin_cpu(
     const __global float *restrict dy, const __global float *restrict y, const __global uchar *restrict winner,

@@ -43,8 +43,8 @@
 #define PRODUCT_PITCH (WINDOWS * BLOCK_VECTORS * VW + 16)
 
 #define channel_vec             JOIN(float, CHANNEL_VW)
-#define channel_vec_load(p)     JOIN(vload, CHANNEL_VW)(0, p)
-#define channel_vec_store(v, p) JOIN(vstore, CHANNEL_VW)(v, 0, p)
+#define channel_vec_load(p)     JOIN(load, CHANNEL_VW)(p)
+#define channel_vec_store(v, p) JOIN(store, CHANNEL_VW)(v, p)
 
 /* points[4 i + j][window][channel] = (B^T d B)[i][j] for the windows of a tile,
  * B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1] */

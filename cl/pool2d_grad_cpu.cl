@@ -13,11 +13,7 @@
 #include "common.cl"
 
 #ifdef WINNER
-#if VW == 1
-#define winner_load(p) convert_int(*(p))
-#else
-#define winner_load(p) JOIN(convert_int, VW)(JOIN(vload, VW)(0, p))
-#endif
+#define winner_load(p) ivec_from_uchar(vec_load(p))
 #endif
 
 /* Where windows are that may hold a cell at `place`, counted from the first window's first cell: those whose numbers
