@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(a_terminal_is_drawn_in_place)
 {
-    char text[1024];
+    char text[2048];
     snprintf(text, sizeof text, "%s --model %s --epochs 2", common_arguments(), tiny_json_file());
     test_start(cli_arguments(text), NULL, true, &cli_process);
     test_finish(&cli_process);
@@ -233,7 +233,7 @@ END_TEST
 
 START_TEST(an_interrupt_keeps_the_best)
 {
-    char text[1024];
+    char text[2048];
     snprintf(text, sizeof text, "%s --model %s --epochs 1000000 --patience 1000000", common_arguments(),
              tiny_json_file());
     remove_output();
