@@ -71,6 +71,13 @@ VECTOR_LENGTH(16)
 #define vec_load(p)     JOIN(load, VW)(p)
 #define vec_store(v, p) JOIN(store, VW)(v, p)
 
+/* Asks for the line at p of global memory, which is read soon; p may point anywhere. */
+#ifdef __clang__
+#define prefetch_line(p) __builtin_prefetch((const void *)(size_t)(p))
+#else
+#define prefetch_line(p)
+#endif
+
 /* 0, 1, ..., VW - 1 */
 #if VW == 1
 #define VEC_INDEX 0

@@ -5,12 +5,12 @@
  * A window is 2x2 cells of the convolution, computed from 4x4 pixels d and filters u that were transformed before:
  *   A^T [sum over channels of u * (B^T d B)] A    (* elementwise): 16 multiplications where the direct way takes 36.
  * A window is also just what a 2x2 pool reduces to one cell. A work-item computes the same TILE_ROWS x TILE_COLUMNS
- * windows of up to IMAGES images, for a share of the filters: it copies their pixels to private memory, with zeros for
- * what lies outside the image, and transforms them, channels across the lanes; then, for BLOCK_VECTORS vectors of
- * filters at a time, it multiplies point by point, filters across the lanes, BLOCK_WINDOWS windows in registers, and
- * transforms the products back. Where all filters do not stay in the second-level cache, many windows pay for reading
- * them once; a block's filters at one point lie together and stay in the first. Blocks and vectors that would stick out
- * are moved back and compute some results twice, all alike.
+ * windows of up to IMAGES images, for a share of the filters: it transforms their pixels, channels across the lanes,
+ * with zeros for what lies outside the image; then, for BLOCK_VECTORS vectors of filters at a time, it multiplies point
+ * by point, filters across the lanes, BLOCK_WINDOWS windows in registers, and transforms the products back. Where all
+ * filters do not stay in the second-level cache, many windows pay for reading them once; a block's filters at one point
+ * lie together and stay in the first, and those of the next point are asked for meanwhile. Blocks and vectors that
+ * would stick out are moved back and compute some results twice, all alike.
  *
  * Not-a-number reaches the same cells as in the direct sum: of d's 16 pixels, each enters just the transformed points
  * that its cells are made of. An infinite pixel gives not-a-number where the direct sum is infinite, as both signs of
@@ -20,17 +20,14 @@
  * Layout: x NHWC with any row and image stride, u [16][vector of filters][CHANNELS][VW], y NHWC with any strides but
  * the last, winner dense.
  *
- * Macros, besides those of common.cl, activation.cl, conv2d_patch.cl:
+ * Macros, besides those of common.cl and activation_functions.cl:
  *   VW at most FILTERS, CHANNEL_VW at most CHANNELS                      lanes for filters and for channels
  *   FILTERS, TILE_ROWS, TILE_COLUMNS, IMAGES                             as above
  *   BLOCK_WINDOWS at most TILE_ROWS * TILE_COLUMNS, BLOCK_VECTORS        as above
  *   POOL_MAX or POOL_AVERAGE                                             the pool's mode; neither: no pool
  *   PARTIAL                                                              some windows stick out of the image
  *   BIAS, WINNER                                                         whether b and winner are there */
-#define PATCH_ROWS    (2 * TILE_ROWS + 2)
-#define PATCH_COLUMNS (2 * TILE_COLUMNS + 2)
-#include "activation.cl"
-#include "conv2d_patch.cl"
+#include "activation_functions.cl"
 #include "conv2d_pool.cl"
 
 #define TILE    (TILE_ROWS * TILE_COLUMNS)
@@ -46,32 +43,53 @@
 #define channel_vec_load(p)     JOIN(load, CHANNEL_VW)(p)
 #define channel_vec_store(v, p) JOIN(store, CHANNEL_VW)(v, p)
 
-/* points[4 i + j][window][channel] = (B^T d B)[i][j] for the windows of a tile,
- * B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1] */
-static inline void transform_pixels(const float *restrict patch, float *restrict points)
+/* The 4x4 pixels of a window whose first one is (row, column) of the image, perhaps outside, and lies at x: zeros for
+ * those that are outside. */
+static inline void load_window(const __global float *restrict x, int x_row, int height, int width, int row, int column,
+                               channel_vec pixel[4][4])
+{
+    if (row >= 0 && row + 4 <= height && column >= 0 && column + 4 <= width) {
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+#pragma unroll
+            for (int j = 0; j < 4; j++) pixel[i][j] = channel_vec_load(x + i * x_row + j * CHANNELS);
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            pixel[i][j] = 0.0f;
+            if (row + i >= 0 && row + i < height && column + j >= 0 && column + j < width)
+                pixel[i][j] = channel_vec_load(x + i * x_row + j * CHANNELS);
+        }
+}
+
+/* points[4 i + j][window][channel] = (B^T d B)[i][j] for the windows of a tile whose first pixel is (row, column) of
+ * the image x, B^T = [1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1] */
+static inline void transform_pixels(const __global float *restrict x, int x_row, int height, int width, int row,
+                                    int column, float *restrict points)
 {
     for (int window = 0; window < TILE; window++) {
-        const float *p = patch + window / TILE_COLUMNS * 2 * PATCH_PITCH + window % TILE_COLUMNS * 2 * CHANNELS;
-        float *to = points + window * CHANNELS;
+        int i = row + window / TILE_COLUMNS * 2, j = column + window % TILE_COLUMNS * 2;
         for (int begin = 0; begin < CHANNELS; begin += CHANNEL_VW) {
             int c = min(begin, CHANNELS - CHANNEL_VW);
-            channel_vec d[4][4];
+            channel_vec a[4][4], d[4][4];
+            load_window(x + (i * x_row + j * CHANNELS + c), x_row, height, width, i, j, a);
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                channel_vec a[4];
-#pragma unroll
-                for (int j = 0; j < 4; j++) a[j] = channel_vec_load(p + i * PATCH_PITCH + j * CHANNELS + c);
-                d[i][0] = a[0] - a[2];
-                d[i][1] = a[1] + a[2];
-                d[i][2] = a[2] - a[1];
-                d[i][3] = a[1] - a[3];
+            for (int k = 0; k < 4; k++) {
+                d[k][0] = a[k][0] - a[k][2];
+                d[k][1] = a[k][1] + a[k][2];
+                d[k][2] = a[k][2] - a[k][1];
+                d[k][3] = a[k][1] - a[k][3];
             }
+            float *to = points + window * CHANNELS + c;
 #pragma unroll
-            for (int j = 0; j < 4; j++) {
-                channel_vec_store(d[0][j] - d[2][j], to + (0 + j) * POINT_PITCH + c);
-                channel_vec_store(d[1][j] + d[2][j], to + (4 + j) * POINT_PITCH + c);
-                channel_vec_store(d[2][j] - d[1][j], to + (8 + j) * POINT_PITCH + c);
-                channel_vec_store(d[1][j] - d[3][j], to + (12 + j) * POINT_PITCH + c);
+            for (int k = 0; k < 4; k++) {
+                channel_vec_store(d[0][k] - d[2][k], to + (0 + k) * POINT_PITCH);
+                channel_vec_store(d[1][k] + d[2][k], to + (4 + k) * POINT_PITCH);
+                channel_vec_store(d[2][k] - d[1][k], to + (8 + k) * POINT_PITCH);
+                channel_vec_store(d[1][k] - d[3][k], to + (12 + k) * POINT_PITCH);
             }
         }
     }
@@ -95,7 +113,12 @@ static inline void multiply(const float *restrict points, int windows, __global 
             for (int c = 0; c < CHANNELS; c++) {
                 vec weight[BLOCK_VECTORS];
 #pragma unroll
-                for (int v = 0; v < BLOCK_VECTORS; v++) weight[v] = vec_load(weights + v * PANEL + c * VW);
+                for (int v = 0; v < BLOCK_VECTORS; v++) {
+                    weight[v] = vec_load(weights + v * PANEL + c * VW);
+#if PANEL * BLOCK_VECTORS <= 4096 /* two points' filters fit into the first-level cache */
+                    prefetch_line(weights + (VECTORS + v) * PANEL + c * VW);
+#endif
+                }
 #pragma unroll
                 for (int i = 0; i < BLOCK_WINDOWS; i++) {
                     float x = p[i * CHANNELS + c];
@@ -184,17 +207,13 @@ conv2d_winograd_cpu(__global const float *restrict x, int x_origin, int x_image,
                     int tiles_across, int share, int batch)
 {
     float points[16 * POINT_PITCH] __attribute__((aligned(64)));
-    /* The pixels as they are, and when they are transformed the products: the first-level cache has room for one. */
-    float patch[PATCH_SIZE > 16 * PRODUCT_PITCH ? PATCH_SIZE : 16 * PRODUCT_PITCH] __attribute__((aligned(64)));
-    float *products = patch;
+    float products[16 * PRODUCT_PITCH] __attribute__((aligned(64)));
     int tile = get_global_id(0), image = get_global_id(2) * IMAGES, images = min(IMAGES, batch - image);
     int tile_row = min(tile / tiles_across * TILE_ROWS, rows - TILE_ROWS);
     int tile_column = min(tile % tiles_across * TILE_COLUMNS, columns - TILE_COLUMNS);
-    for (int i = 0; i < images; i++) {
-        fill_patch(patch, x + (x_origin + (image + i) * x_image), x_row, height, width, 2 * tile_row - top,
-                   2 * tile_column - left, 1.0f);
-        transform_pixels(patch, points + i * TILE * CHANNELS);
-    }
+    for (int i = 0; i < images; i++)
+        transform_pixels(x + (x_origin + (image + i) * x_image), x_row, height, width, 2 * tile_row - top,
+                         2 * tile_column - left, points + i * TILE * CHANNELS);
 
     int block = get_global_id(1) * share, block_end = min(block + share, BLOCKS);
     for (; block < block_end; block++) {

@@ -42,9 +42,8 @@ typedef struct blocking {
 static size_t private_bytes(const tsr_conv2d_descriptor *c, const blocking *k)
 {
     size_t windows = (size_t)k->tile_rows * (size_t)k->tile_columns * (size_t)k->images;
-    size_t pixels = (size_t)(2 * k->tile_rows + 2) * (size_t)(2 * k->tile_columns + 2) * (size_t)c->channels;
-    size_t products = 16 * windows * (size_t)k->block_vectors * (size_t)k->vector;
-    return (16 * windows * (size_t)c->channels + (pixels > products ? pixels : products)) * sizeof(float);
+    size_t vectors = (size_t)k->block_vectors * (size_t)k->vector;
+    return 16 * windows * ((size_t)c->channels + vectors) * sizeof(float);
 }
 
 static int64_t filter_bytes(const tsr_conv2d_descriptor *c)
@@ -85,7 +84,8 @@ static size_t panel_bytes(const tsr_conv2d_descriptor *c, const blocking *k)
 /* The best block of registers for the tile and images of *k; *best and *chosen are what was found so far. */
 static void choose_block(const tsr_conv2d_descriptor *c, blocking *k, double *best, blocking *chosen)
 {
-    int32_t vectors = tsr_divide_up(c->filters, k->vector), registers = k->vector == 16 ? 16 : 12;
+    /* Vectors of 16 come with 32 registers, others with 16; a few are for filters and pixels. */
+    int32_t vectors = tsr_divide_up(c->filters, k->vector), registers = k->vector == 16 ? 28 : 12;
     int32_t windows = k->tile_rows * k->tile_columns; /* there may be but one image */
     size_t most_bytes = filters_kept(c) ? PRIVATE_WISH : PRIVATE_LARGE;
     for (k->block_windows = 1; k->block_windows <= windows && k->block_windows <= registers; k->block_windows++)
