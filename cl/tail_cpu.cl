@@ -1,23 +1,24 @@
-/* The small end of a network in one launch, for CPU-class devices: what lies below the last dense layer, that layer, the
- * loss, and back to the gradient that leaves at the bottom.
+/* The small end of a network in one launch, for CPU-class devices: what lies below the last dense layer, that layer,
+ * and then either the probabilities or the loss, and back to the gradient that leaves at the bottom.
  *
  *   h = x + x' + ...                                   the top of the span, perhaps a stack of partial sums
  *   d = dropout(activation(h))                         FORWARD_ACTIVATION, DROPOUT
  *   z = d w + b                                        z (rows, CLASSES), d (rows, inputs), w (inputs, CLASSES)
+ *   y = softmax(z)                                     y (rows, CLASSES)                    PREDICT; else:
  *   losses, hits of softmax and labels                 added to loss_sum and counts as accumulate.cl does
  *   dz = (softmax(z) - onehot) / rows                  TRAINING
  *   dw = d^T dz, db = column sums of dz                WEIGHTS: stored; UPDATE: used up by the optimizer
  *   dx = dz w^T, dropout's mask, activation's gradient DATA: from the old weights
  *
  * All of this is a few hundred thousand operations, less than the launches it would take one by one, and each sum runs
- * over the batch: so it is one work-item, and every sum has the order of its index. Lanes run over the rows of the batch
- * for z (so softmax needs no sums across lanes) and over the inputs everywhere else; a last vector that would reach past
- * the end is moved left and computes some elements twice, which needs at least VW inputs. In between, everything lies in
- * the workspace, which stays in the cache:
+ * over the batch: so it is one work-item, and every sum has the order of its index. Lanes run over the rows of the
+ * batch for z (so softmax needs no sums across lanes) and over the inputs everywhere else; a last vector that would
+ * reach past the end is moved left and computes some elements twice, which needs at least VW inputs. In between,
+ * everything lies in the workspace, which stays in the cache:
  *
  *   hidden   [rows][inputs]      d
  *   across   [inputs][lanes]     d transposed, lanes = rows rounded up to vectors, the rest zero; later dx before masks
- *   z        [CLASSES][lanes]    then dz
+ *   z        [CLASSES][lanes]    then dz, or the probabilities
  *   turned   [CLASSES][inputs]   w transposed (DATA), then dw transposed
  *   dw       [inputs][CLASSES]   UPDATE
  *   db       [CLASSES]           UPDATE
@@ -31,6 +32,7 @@
  *         CLASSES              columns of w
  *         BLOCK                rows of a block of sums, beside two vectors of columns
  *         FORWARD_ACTIVATION, DROPOUT, GATHER, BIAS, TRAINING, DATA, WEIGHTS, UPDATE, BIAS_GRADIENT    1 or 0
+ *         PREDICT              1: the probabilities are stored, there is no loss and no dropout
  *         DROPOUT_GRADIENT     1: dropout's mask is put on dx
  *         MASK                 the activation's gradient is taken of dx and reads: 0 it is not, 1 h, 2 activation(h),
  *                              3 another value */
@@ -38,7 +40,7 @@
 #include "optimizer.cl"
 #include "philox.cl"
 
-#define FROM_HIDDEN (MASK == 1 || MASK == 2)
+#define FROM_HIDDEN        (MASK == 1 || MASK == 2)
 #define COLUMN(j, columns) min(j, (columns)-VW)
 
 #if BIAS
@@ -110,8 +112,9 @@ static void product(__global const float *a, int a_row, int a_term, __global con
         }
 }
 
-/* Losses and hits of VW rows whose logits, without bias, are z[class * lanes]; with TRAINING the gradients of the logits
- * take their place. */
+/* Losses and hits of VW rows whose logits, without bias, are z[class * lanes]; with TRAINING or PREDICT the gradients
+ * of the logits take their place, (softmax(z) - onehot) / rows: the probabilities where the label is no class, for 1
+ * row. */
 static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec label, int rows, __global float *losses,
                            __global float *hits)
 {
@@ -134,13 +137,13 @@ static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec labe
         vec v = vec_load(z + c * lanes) - largest, e = exp(v);
         at_label = select(at_label, v, label == (ivec)(c));
         sum += e;
-#if TRAINING
+#if TRAINING || PREDICT
         vec_store(e, z + c * lanes);
 #endif
     }
     vec_store(log(sum) - at_label, losses);
     vec_store(select((vec)(0.0f), (vec)(1.0f), label == first), hits);
-#if TRAINING
+#if TRAINING || PREDICT
     for (int c = 0; c < CLASSES; c++) {
         vec onehot = select((vec)(0.0f), (vec)(1.0f), label == (ivec)(c));
         vec_store((vec_load(z + c * lanes) / sum - onehot) / (float)rows, z + c * lanes);
@@ -148,6 +151,7 @@ static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec labe
 #endif
 }
 
+#if !PREDICT
 /* Adds the batch's losses and hits to the epoch's; see accumulate.cl. */
 static void accumulate(__global const float *losses, __global const float *hits, __global float *loss_sum,
                        __global int *counts, int step, int rows)
@@ -173,6 +177,7 @@ static void accumulate(__global const float *losses, __global const float *hits,
     counts[0] += hit;
     counts[1] += rows;
 }
+#endif
 
 #if UPDATE && defined(OPTIMIZER_ADAM)
 #define MOMENT_ARGUMENTS(p) __global float *restrict p##_moment_1, __global float *restrict p##_moment_2,
@@ -238,6 +243,7 @@ static void update(__global const float *gradient, float rate, __global float *w
 #define ORDER_POINTER
 #endif
 
+#if !PREDICT
 /* The labels of VW rows from row m on; the last one's again where there are fewer. */
 static ivec labels_of(__global const int *labels, ORDER_ARGUMENT int m, int rows)
 {
@@ -253,6 +259,7 @@ static ivec labels_of(__global const int *labels, ORDER_ARGUMENT int m, int rows
     }
     return vec_load(lane);
 }
+#endif
 
 #if FORWARD_ACTIVATION
 #define FORWARD(v) activate_vec(v)
@@ -313,32 +320,40 @@ static void backward(__global const float *across,
 }
 #endif
 
-__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
-tail(__global const float *restrict x, int partials, int partial_stride, __global const int *restrict labels,
-     ORDER_ARGUMENT __global float *restrict loss_sum, __global int *restrict counts, __global const int *restrict clock,
-     __global float *restrict w, MOMENT_ARGUMENTS(w) BIAS_ARGUMENT
+__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void tail(__global const float *restrict x, int partials,
+                                                                  int partial_stride,
+#if PREDICT
+                                                                  __global float *restrict y,
+#else
+     __global const int *restrict labels, ORDER_ARGUMENT __global float *restrict loss_sum, __global int *restrict counts,
+     __global const int *restrict clock,
+#endif
+                                                                  __global float *restrict w,
+                                                                  MOMENT_ARGUMENTS(w) BIAS_ARGUMENT
 #if BIAS_GRADIENT
-     MOMENT_ARGUMENTS(b)
+                                                                      MOMENT_ARGUMENTS(b)
 #endif
 #if DROPOUT
-     uint key_low, uint key_high, uint stream, float rate, float scale,
+                                                                          uint key_low,
+                                                                  uint key_high, uint stream, float rate, float scale,
 #endif
 #if MASK == 3
-     __global const float *restrict from,
+                                                                  __global const float *restrict from,
 #endif
 #if DATA
-     __global float *restrict dx,
+                                                                  __global float *restrict dx,
 #endif
 #if WEIGHTS
-     __global float *restrict dw,
+                                                                  __global float *restrict dw,
 #endif
 #if BIAS_GRADIENT && !UPDATE
-     __global float *restrict db,
+                                                                  __global float *restrict db,
 #endif
 #if UPDATE
-     __global const float *restrict learning_rate,
+                                                                  __global const float *restrict learning_rate,
 #endif
-     __global float *restrict workspace, int rows, int inputs)
+                                                                  __global float *restrict workspace, int rows,
+                                                                  int inputs)
 {
     int lanes = (rows + VW - 1) / VW * VW, count = rows * inputs;
     __global float *hidden = workspace, *across = hidden + count, *z = across + inputs * lanes;
@@ -373,6 +388,11 @@ tail(__global const float *restrict x, int partials, int partial_stride, __globa
         for (int m = rows; m < lanes; m++) across[k * lanes + m] = 0.0f;
     product(w, 1, CLASSES, across, z, CLASSES, inputs, lanes);
 
+#if PREDICT
+    for (int m = 0; m < rows; m += VW) softmax_vector(z + m, lanes, BIAS_POINTER(ivec)(-1), 1, losses + m, hits + m);
+    for (int m = 0; m < rows; m++)
+        for (int c = 0; c < CLASSES; c++) y[m * CLASSES + c] = z[c * lanes + m];
+#else
 #if GATHER
     order += clock[1];
 #endif
@@ -381,6 +401,7 @@ tail(__global const float *restrict x, int partials, int partial_stride, __globa
         softmax_vector(z + m, lanes, BIAS_POINTER label, rows, losses + m, hits + m);
     }
     accumulate(losses, hits, loss_sum, counts, clock[0], rows);
+#endif
 
 #if DATA
     transpose(w, turned, inputs, CLASSES, inputs);

@@ -9,7 +9,7 @@
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
-typedef enum end { STORE_GRADIENTS, ADAM, MOMENTUM, SGD, FROZEN, EVALUATE } end;
+typedef enum end { STORE_GRADIENTS, ADAM, MOMENTUM, SGD, FROZEN, EVALUATE, PREDICT } end;
 
 typedef struct tail_case {
     int32_t rows, inputs, classes;
@@ -224,10 +224,11 @@ static void add_weights(test_case *t, const tail_case *c, const forward *f, int 
     if (c->bias) add_update(t, c, f->dense.inputs[2], db, s);
 }
 
-/* Returns counts'. */
+/* Returns counts', or the probabilities. */
 static int build(test_case *t, const tail_case *c)
 {
     shared s = add_shared(t, c);
+    if (c->end == PREDICT) return test_activation(t, TSR_SOFTMAX, 0, add_forward(t, c, s).dense.outputs[0]);
     int labels = add_labels(t, c, s);
     forward f = add_forward(t, c, s);
     int logits = f.dense.outputs[0];
@@ -262,7 +263,9 @@ static void run(const tail_case *c)
     test_case t = {.fill = TEST_INTEGERS, .seed = c->seed};
     want(&t, build(&t, c));
     int fused = (int)t.graph.primitive_count - (c->below > 0);
-    test_run_case(&t, &(test_options){.only = c->end == EVALUATE ? "tail_evaluation_cpu" : "tail_cpu",
+    test_run_case(&t, &(test_options){.only = c->end == PREDICT    ? "tail_prediction_cpu"
+                                              : c->end == EVALUATE ? "tail_evaluation_cpu"
+                                                                   : "tail_cpu",
                                       .fused = fused,
                                       .vector_width = c->vector_width});
 }
@@ -273,7 +276,7 @@ START_TEST(agrees_with_the_twins)
     static const uint32_t widths[] = {4, 8, 16};
     static const tsr_activation functions[] = {TSR_RELU, TSR_TANH, TSR_LEAKY_RELU, TSR_GELU};
     /* What is below: nothing; dropout; a dense layer; both; only a mask; dropout and a mask that reads x. */
-    const int levels[] = {COUNT(rows), COUNT(inputs), COUNT(classes), COUNT(widths), COUNT(functions), 6, 6, 2, 2, 2};
+    const int levels[] = {COUNT(rows), COUNT(inputs), COUNT(classes), COUNT(widths), COUNT(functions), 6, 7, 2, 2, 2};
     int chosen[80 * COUNT(levels)], count = test_cover_pairs(levels, COUNT(levels), chosen, 80);
     for (int i = 0; i < count; i++) {
         const int *k = chosen + i * COUNT(levels);
@@ -282,7 +285,7 @@ START_TEST(agrees_with_the_twins)
                          .classes = classes[k[2]],
                          .vector_width = widths[k[3]],
                          .function = functions[k[4]],
-                         .dropout = k[5] & 1,
+                         .dropout = (k[5] & 1) && k[6] != PREDICT,
                          .below = k[5] == 2 || k[5] == 3 ? 5 : 0,
                          .masked = k[5] > 3,
                          .mask_reads_x = k[5] == 5,
@@ -385,6 +388,12 @@ START_TEST(claims)
     evaluation.dropout = false;
     ck_assert(is_used(&evaluation, NULL, NULL, &steps));
     ck_assert_int_eq(steps, 2);
+    tail_case prediction = evaluation;
+    prediction.end = PREDICT;
+    ck_assert(is_used(&prediction, NULL, NULL, &steps));
+    ck_assert_int_eq(steps, 2);
+    prediction.below = 0;
+    ck_assert(!is_used(&prediction, NULL, "dense", &steps));
     ck_assert(!is_used(&reference, &(tsr_plan_options){.no_fusion = true}, NULL, &steps));
     ck_assert(!is_used(&reference, &(tsr_plan_options){.gemm = TSR_GEMM_CLBLAST}, NULL, &steps));
     ck_assert(!is_used(&reference, NULL, "losses", &steps));

@@ -188,13 +188,12 @@ tsr_status tsr_runner_begin(tsr_runner *runner, const int32_t *permutation)
     tsr_status status = tsr_samples_order(runner->samples, permutation);
     if (status) return status;
     /* The clock's step goes on; its position starts again. */
-    const int32_t zeros[4] = {0};
-    if ((status = tsr_buffer_write(device, runner->clock, sizeof(int32_t), zeros, 2 * sizeof(int32_t)))) return status;
+    if ((status = tsr_buffer_fill(device, runner->clock, sizeof(int32_t), 0, 2 * sizeof(int32_t)))) return status;
     /* A prediction counts nothing: its counts stay zero from the first time on. */
     if (runner->counts_zero) return TSR_OK;
     runner->counts_zero = runner->purpose == TSR_FOR_PREDICTION;
-    if ((status = tsr_buffer_write(device, runner->counts, 0, zeros, sizeof zeros))) return status;
-    return tsr_buffer_write(device, runner->loss_sum, 0, zeros, 2 * sizeof(float));
+    if ((status = tsr_buffer_fill(device, runner->counts, 0, 0, 4 * sizeof(int32_t)))) return status;
+    return tsr_buffer_fill(device, runner->loss_sum, 0, 0, 2 * sizeof(float));
 }
 
 tsr_status tsr_runner_step(tsr_runner *runner, const tsr_runner_part **part)

@@ -211,12 +211,14 @@ size_t tsr_samples_limit(const tsr_device *device, size_t limit)
     return (size_t)(share && share < info->max_allocation ? share : info->max_allocation);
 }
 
-/* Samples a page, so that a page's images stay within `limit` bytes. */
+/* Samples a page, so that a page's images stay within `limit` bytes. A single batch is a page, too: it is written while
+ * the host goes on, which a prediction of one image gains by. */
 static tsr_status choose_page_size(tsr_samples *samples, int32_t batch, size_t limit)
 {
+    bool fits = (size_t)samples->count <= limit / samples->sample_bytes;
     samples->page_size = samples->count;
-    samples->paged = (size_t)samples->count > limit / samples->sample_bytes;
-    if (!samples->paged) return TSR_OK;
+    samples->paged = !fits || samples->count <= batch;
+    if (fits) return TSR_OK;
     samples->page_size = (int32_t)(limit / samples->sample_bytes) / batch * batch;
     if (samples->page_size > 0) return TSR_OK;
     return tsr_fail(
@@ -243,7 +245,7 @@ tsr_status tsr_samples_create(tsr_device *device, const tsr_data *data, bool lab
     }
     if ((status = tsr_buffer_create(device, CL_MEM_READ_ONLY, order_bytes, "the order of the samples", &made->order)))
         goto done;
-    for (int i = 0; i < (made->paged ? 2 : 1); i++)
+    for (int i = 0; i < (made->page_size < made->count ? 2 : 1); i++)
         if ((status = create_page(made, labels, &made->pages[i]))) goto done;
     status = made->paged ? write_places(made) : tsr_samples_replace(made, data);
 

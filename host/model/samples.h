@@ -1,5 +1,6 @@
 /* Samples brought to the device: as bytes or floats, as they came, with the order in which they are used. A set that is
- * larger than one allocation is brought page by page, in that order, into two buffers in turn. */
+ * larger than one allocation is brought page by page, in that order, into two buffers in turn; one of a single batch is
+ * one page. */
 #ifndef TSR_MODEL_SAMPLES_H
 #define TSR_MODEL_SAMPLES_H
 
@@ -21,7 +22,7 @@ typedef struct tsr_samples {
     size_t sample_bytes; /* of one image */
     bool paged;
     int32_t page_size; /* samples a page: all, or a multiple of the batch size */
-    tsr_page pages[2];
+    tsr_page pages[2]; /* the second one is there where there are several */
     int32_t loaded;       /* the page brought last; -1: none */
     int32_t *permutation; /* the samples in the order of their use */
     bool in_order;        /* it and the order on the device are the samples' own */

@@ -1,5 +1,5 @@
-/* The small end of a network on CPU-class devices in one launch: the last dense layer with what lies below it, the loss
- * and its sums and, when training, the gradients and updates down to the layer below. */
+/* The small end of a network on CPU-class devices in one launch: the last dense layer with what lies below it, and the
+ * probabilities, or the loss and its sums and, when training, the gradients and updates down to the layer below. */
 #include "ops/activation.h"
 #include "ops/dense_cpu.h"
 #include "ops/optimizer.h"
@@ -12,9 +12,10 @@
 #define PASSES    16
 #define MOST_WORK (1 << 20)
 
-/* The primitives of a span; NULL where it has none, or where nobody wants what it makes. */
+/* The primitives of a span; NULL where it has none, or where nobody wants what it makes. Either the softmax is there or
+ * the loss and its sums. */
 typedef struct parts {
-    const tsr_primitive *activation, *dropout, *dense, *gather, *loss, *accumulate;
+    const tsr_primitive *softmax, *activation, *dropout, *dense, *gather, *loss, *accumulate;
     const tsr_primitive *weights, *data, *dropout_grad, *activation_grad, *update_w, *update_b;
     bool training;
     int x;    /* enters at the top */
@@ -58,9 +59,20 @@ static void read_gradients(const tsr_span *span, parts *p)
     p->mask = from == p->x ? 1 : p->activation && from == p->activation->outputs[0] ? 2 : 3;
 }
 
+/* The activations of a span: softmax of the dense layer, or the one below it. */
+static const tsr_primitive *activation_of(const tsr_span *span, bool softmax)
+{
+    for (int i = 0; i < span->count; i++) {
+        const tsr_primitive *p = &span->graph->primitives[span->primitives[i]];
+        if (p->kind == TSR_KIND_ACTIVATION && softmax == (p->as.activation.function == TSR_SOFTMAX)) return p;
+    }
+    return NULL;
+}
+
 static parts parts_of(const tsr_span *span)
 {
-    parts p = {.activation = tsr_span_primitive(span, TSR_KIND_ACTIVATION),
+    parts p = {.softmax = activation_of(span, true),
+               .activation = activation_of(span, false),
                .dropout = tsr_span_primitive(span, TSR_KIND_DROPOUT),
                .dense = tsr_span_primitive(span, TSR_KIND_DENSE),
                .gather = tsr_span_primitive(span, TSR_KIND_GATHER),
@@ -178,6 +190,16 @@ static bool add_weights(const tsr_graph *graph, int dlogits, const bool *claimed
            (update_b == TSR_NONE || tsr_span_take(span, update_b));
 }
 
+static bool match_prediction(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    *span = (tsr_span){.graph = graph};
+    const tsr_primitive *softmax = &graph->primitives[primitive];
+    int dense = tsr_graph_maker(graph, softmax->inputs[0]);
+    return softmax->as.activation.function == TSR_SOFTMAX && dense != TSR_NONE && !claimed[dense] &&
+           graph->primitives[dense].kind == TSR_KIND_DENSE && tsr_graph_reader_count(graph, softmax->inputs[0]) == 1 &&
+           tsr_span_take(span, primitive) && add_forward(graph, dense, TSR_NONE, span);
+}
+
 static bool match_training(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
     *span = (tsr_span){.graph = graph};
@@ -237,10 +259,11 @@ static void options_of(const tsr_step *step, const parts *p, char *options, size
     if (p->update_w) tsr_optimizer_options(&p->update_w->as.update, optimizer);
     int32_t blocks = (p->classes + 5) / 6, block = (p->classes + blocks - 1) / blocks;
     snprintf(options, size,
-             "-DVW=%u -DCLASSES=%d -DBLOCK=%d -DFORWARD_ACTIVATION=%d -DDROPOUT=%d -DGATHER=%d -DBIAS=%d -DTRAINING=%d"
+             "-DVW=%u -DCLASSES=%d -DBLOCK=%d -DPREDICT=%d -DFORWARD_ACTIVATION=%d -DDROPOUT=%d -DGATHER=%d -DBIAS=%d "
+             "-DTRAINING=%d"
              " -DDATA=%d -DDROPOUT_GRADIENT=%d -DMASK=%d -DWEIGHTS=%d -DUPDATE=%d -DBIAS_GRADIENT=%d%s%s",
-             width_of(step->target, p), p->classes, block < 4 ? 4 : block, p->activation != NULL, p->dropout != NULL,
-             p->gather != NULL, p->dense->as.dense.bias, p->training, p->dx != TSR_NONE,
+             width_of(step->target, p), p->classes, block < 4 ? 4 : block, p->softmax != NULL, p->activation != NULL,
+             p->dropout != NULL, p->gather != NULL, p->dense->as.dense.bias, p->training, p->dx != TSR_NONE,
              p->dropout_grad && p->dx != TSR_NONE, p->mask, p->weights && !p->update_w, p->update_w != NULL, p->db,
              function, optimizer);
 }
@@ -266,6 +289,13 @@ static void set_dropout(tsr_launch *launch, const tsr_dropout_descriptor *d, tsr
     tsr_launch_float(launch, (float)(1 / (1 - (double)d->rate)), status);
 }
 
+static void set_loss(tsr_step *step, tsr_launch *launch, const parts *p, tsr_status *status)
+{
+    tsr_launch_value(step, launch, p->gather ? p->gather->inputs[0] : p->loss->inputs[1], status);
+    if (p->gather) tsr_launch_value(step, launch, p->gather->inputs[1], status);
+    for (int i = 2; i < 5; i++) tsr_launch_value(step, launch, p->accumulate->inputs[i], status);
+}
+
 static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
@@ -277,9 +307,10 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_value(step, launch, p.x, &status);
     tsr_launch_int(launch, x->partials, &status);
     tsr_launch_int(launch, x->partial_stride, &status);
-    tsr_launch_value(step, launch, p.gather ? p.gather->inputs[0] : p.loss->inputs[1], &status);
-    if (p.gather) tsr_launch_value(step, launch, p.gather->inputs[1], &status);
-    for (int i = 2; i < 5; i++) tsr_launch_value(step, launch, p.accumulate->inputs[i], &status);
+    if (p.softmax)
+        tsr_launch_value(step, launch, p.softmax->outputs[0], &status);
+    else
+        set_loss(step, launch, &p, &status);
     set_parameters(step, launch, &p, &status);
     if (p.dropout) set_dropout(launch, &p.dropout->as.dropout, &status);
     if (p.mask == 3) tsr_launch_value(step, launch, p.activation_grad->inputs[1], &status);
@@ -305,5 +336,11 @@ const tsr_implementation tsr_implementation_tail_cpu = {.name = "tail_cpu",
 const tsr_implementation tsr_implementation_tail_evaluation_cpu = {.name = "tail_evaluation_cpu",
                                                                    .anchor = TSR_KIND_ACCUMULATE,
                                                                    .match = match_evaluation,
+                                                                   .supports = supports,
+                                                                   .prepare = prepare};
+
+const tsr_implementation tsr_implementation_tail_prediction_cpu = {.name = "tail_prediction_cpu",
+                                                                   .anchor = TSR_KIND_ACTIVATION,
+                                                                   .match = match_prediction,
                                                                    .supports = supports,
                                                                    .prepare = prepare};
