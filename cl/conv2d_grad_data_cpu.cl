@@ -13,12 +13,17 @@
  * sums for all input channels held in registers; they are added into the image once a list. Taking one kernel row, of
  * PART filters, for a whole chunk of windows before the next keeps the filters' rows in the first-level cache.
  *
+ * Where few gradients are zero, a product of matrices is faster: BLOCK windows by a part of the kernel row, summed over
+ * all filters, so that each vector of filters that is loaded serves BLOCK windows.
+ *
  * Macros: those of conv2d_gradient.cl
- *         CHUNK  windows whose lists are held at a time
- *         PART   filters of a list, at most */
+ *         CHUNK  windows whose gradients, and lists, are held at a time
+ *         BLOCK  windows of a product; 0: lists, of PART filters at most */
 #include "conv2d_gradient.cl"
 
+#if !BLOCK
 #define PARTS ((FILTERS + PART - 1) / PART)
+#endif
 
 /* Fills `gradient` with the window's gradients. */
 static inline void load_window(const __global float *restrict dy, const __global float *restrict y,
@@ -43,6 +48,7 @@ static inline void load_window(const __global float *restrict dy, const __global
 #endif
 }
 
+#if !BLOCK
 /* Fills list[k * PART ...] with the count[k] filters from `first` to `end` whose winner is cell k and whose gradient is
  * not zero (not-a-number is kept; its bits are tested, which is faster than a comparison of floats). */
 static inline void sort_window(const __global uchar *restrict winner, const float *restrict gradient, int first,
@@ -67,7 +73,57 @@ static inline void sort_window(const __global uchar *restrict winner, const floa
     }
 #endif
 }
+#endif
 
+/* Adds the sums of a window into the image. */
+static inline void add_sums(vec sum[ROWS][VECTORS], int stretch, __global float *restrict image, int image_row)
+{
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int j = 0; j < VECTORS; j++) {
+            __global float *p = image + r * image_row + OFFSET(j);
+            vec s = sum[r][j];
+#if STRETCHES * VECTORS * VW != RUN
+            /* What reaches back was added by the vector before. */
+            int twice = max(stretch * STRETCH - START(stretch), j * VW) - OFFSET(j);
+            s = select(s, (vec)(0.0f), (ivec)(twice) > VEC_INDEX);
+#endif
+            vec_store(vec_load(p) + s, p);
+        }
+}
+
+#if BLOCK
+/* sum[b] = the part of the kernel row, all filters weighted by the gradients of window b, the last one of `windows`
+ * again for those that are not there. */
+static inline void multiply(const float *restrict gradient, int windows, const __global float *restrict filters,
+                            vec sum[BLOCK][ROWS][VECTORS])
+{
+    const float *g[BLOCK];
+#pragma unroll
+    for (int b = 0; b < BLOCK; b++) {
+        g[b] = gradient + min(b, windows - 1) * FILTERS;
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++) sum[b][r][j] = 0.0f;
+    }
+#pragma unroll 2
+    for (int f = 0; f < FILTERS; f++) {
+        vec w[ROWS][VECTORS];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++) w[r][j] = vec_load(filters + f * TAPS + r * RUN + OFFSET(j));
+#pragma unroll
+        for (int b = 0; b < BLOCK; b++)
+#pragma unroll
+            for (int r = 0; r < ROWS; r++)
+#pragma unroll
+                for (int j = 0; j < VECTORS; j++) sum[b][r][j] += g[b][f] * w[r][j];
+    }
+}
+#else
 /* Adds the listed filters' kernel rows, weighted by their gradients, into the image. */
 static inline void scatter(const ushort *restrict list, int count, const float *restrict gradient,
                            const __global float *restrict filters, int stretch, __global float *restrict image,
@@ -87,20 +143,9 @@ static inline void scatter(const ushort *restrict list, int count, const float *
 #pragma unroll
             for (int j = 0; j < VECTORS; j++) sum[r][j] += g * vec_load(w + r * RUN + OFFSET(j));
     }
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < VECTORS; j++) {
-            __global float *p = image + r * image_row + OFFSET(j);
-            vec s = sum[r][j];
-#if STRETCHES * VECTORS * VW != RUN
-            /* What reaches back was added by the vector before. */
-            int twice = max(stretch * STRETCH - START(stretch), j * VW) - OFFSET(j);
-            s = select(s, (vec)(0.0f), (ivec)(twice) > VEC_INDEX);
-#endif
-            vec_store(vec_load(p) + s, p);
-        }
+    add_sums(sum, stretch, image, image_row);
 }
+#endif
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *restrict y,
@@ -127,7 +172,9 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
     for (int e = 0; e < (last - first) * image_row; e++) image[e] = 0.0f;
 
     float gradient[CHUNK][FILTERS];
+#if !BLOCK
     ushort list[PARTS][CHUNK][CELLS * PART], count[PARTS][CHUNK][CELLS];
+#endif
     int row[CHUNK], column[CHUNK];
     for (int t0 = window * columns; t0 < window_end * columns; t0 += CHUNK) {
         int windows = min(CHUNK, window_end * columns - t0);
@@ -137,22 +184,38 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
             column[t] = (j * POOL_STRIDE_WIDTH - pool_left) * STRIDE_WIDTH;
             load_window(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS,
                         y + y_origin + n * y_image + i * y_row + j * FILTERS, gradient[t]);
+#if !BLOCK
             for (int part = 0; part < PARTS; part++)
                 sort_window(winner + ((n * rows + i) * columns + j) * FILTERS, gradient[t], part * PART,
                             min((part + 1) * PART, FILTERS), list[part][t], count[part][t]);
+#endif
         }
         for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
-            for (int stretch = 0; stretch < STRETCHES; stretch++)
+            for (int stretch = 0; stretch < STRETCHES; stretch++) {
+                const __global float *taps = filters + p * RUN + START(stretch);
+                __global float *to = image + (p - first) * image_row + START(stretch);
+#if BLOCK
+                for (int t = 0; t < windows; t += BLOCK) {
+                    vec sum[BLOCK][ROWS][VECTORS];
+                    multiply(gradient[t], windows - t, taps, sum);
+#pragma unroll
+                    for (int b = 0; b < BLOCK; b++) {
+                        if (t + b >= windows || row[t + b] + KERNEL_HEIGHT <= begin || row[t + b] >= end) continue;
+                        add_sums(sum[b], stretch, to + row[t + b] * image_row + column[t + b] * CHANNELS, image_row);
+                    }
+                }
+#else
                 for (int part = 0; part < PARTS; part++)
                     for (int t = 0; t < windows; t++)
                         for (int k = 0; k < CELLS; k++) {
                             int r = row[t] + k / POOL_WIDTH * STRIDE_HEIGHT;
                             int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
                             if (count[part][t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
-                            scatter(list[part][t] + k * PART, count[part][t][k], gradient[t],
-                                    filters + p * RUN + START(stretch), stretch,
-                                    image + (r + p - first) * image_row + c * CHANNELS + START(stretch), image_row);
+                            scatter(list[part][t] + k * PART, count[part][t][k], gradient[t], taps, stretch,
+                                    to + r * image_row + c * CHANNELS, image_row);
                         }
+#endif
+            }
     }
 
     for (int r = begin; r < end; r++) {

@@ -176,7 +176,7 @@ START_TEST(lists_leave_too_many_filters_to_others)
     c.pool = (tsr_pool2d_descriptor){0};
     c.conv2d.filters = 65536;
     test_gradient_fit(&c);
-    check_refused("conv2d_grad_data_cpu", &c, "numbers of 16 bits");
+    check_refused("conv2d_grad_data_cpu", &c, "gradients of 65535 filters at most");
 }
 END_TEST
 

@@ -19,10 +19,19 @@ static int32_t stripe_count(const tsr_conv2d_gradient *g)
     return tsr_divide_up(g->conv2d->height, stripe_rows(g));
 }
 
+/* Bytes of a window's lists, and of the gradients of windows that are multiplied together, at most. */
+#define WINDOW_BYTES 262144
+
 static size_t list_bytes(const tsr_conv2d_gradient *g)
 {
     size_t cells = g->pool ? (size_t)g->pool->pool_height * (size_t)g->pool->pool_width : 1;
     return cells * (size_t)g->conv2d->filters * sizeof(cl_ushort);
+}
+
+/* Whether many gradients are zero, and lists of those that are not are faster than a product. */
+static bool listed(const tsr_conv2d_gradient *g)
+{
+    return g->pool || g->sparse;
 }
 
 /* Windows whose lists are held at a time: enough that a filter's row is used again before the caches lose it. The
@@ -43,16 +52,51 @@ static int32_t part(const tsr_conv2d_gradient *g)
     return g->pool || g->conv2d->filters < few ? g->conv2d->filters : few;
 }
 
+/* How products are kept in registers: the rows and vectors of a kernel row, and the windows, that
+ * take the fewest cycles, a cycle being two multiply-adds of vectors or two loads, which disturb a little besides; as
+ * many at least as hide the latency of a sum. Vectors of 16 come with 32 registers, others with 16; sums and filters
+ * should fit. */
+static tsr_conv2d_gradient_block product_block(const tsr_conv2d_gradient *g, const tsr_target *target, int32_t *windows)
+{
+    int32_t run = g->conv2d->kernel_width * g->conv2d->channels, height = g->conv2d->kernel_height;
+    tsr_conv2d_gradient_block best = {0}, b = {.vector = tsr_vector_within(target, run)};
+    int32_t vectors = (run + b.vector - 1) / b.vector, registers = b.vector == 16 ? 28 : 14;
+    int32_t most_windows = (int32_t)(WINDOW_BYTES / sizeof(cl_float)) / g->conv2d->filters;
+    double least = 0;
+    for (b.rows = 1; b.rows <= height; b.rows++)
+        for (int32_t stretches = 1; height % b.rows == 0 && stretches <= vectors; stretches++) {
+            b.vectors = (vectors + stretches - 1) / stretches;
+            int32_t part = b.rows * b.vectors;
+            for (int32_t w = 1; w <= most_windows && (w + 1) * part <= registers; w++) {
+                double cycles = (w * part > w + part ? w * part : w + part) + (w + part) / 8.0;
+                double cost = (cycles < 8 ? 8 : cycles) * stretches * (height / b.rows) / w;
+                if (least > 0 && cost >= least) continue;
+                least = cost;
+                best = b;
+                *windows = w;
+            }
+        }
+    return best;
+}
+
+/* Windows whose gradients are held at a time: blocks of a product that stay in the first-level cache beside filters. */
+static int32_t product_chunk(const tsr_conv2d_gradient *g, int32_t block)
+{
+    int32_t blocks = 16384 / (int32_t)sizeof(cl_float) / g->conv2d->filters / block, most = 64 / block;
+    if (blocks > most) blocks = most;
+    return (blocks > 1 ? blocks : 1) * block;
+}
+
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
-    const size_t most = 262144;
     if (g.conv2d->filters > UINT16_MAX)
-        return tsr_refuse(needs, "its lists hold numbers of 16 bits, and there are %d filters", g.conv2d->filters);
-    if (list_bytes(&g) > most)
-        return tsr_refuse(needs, "lists of %d filters for each cell of the pool take more than %zu bytes",
-                          g.conv2d->filters, most);
+        return tsr_refuse(needs, "it holds a window's gradients of %d filters at most, and there are %d", UINT16_MAX,
+                          g.conv2d->filters);
+    if (list_bytes(&g) > WINDOW_BYTES)
+        return tsr_refuse(needs, "lists of %d filters for each cell of the pool take more than %d bytes",
+                          g.conv2d->filters, WINDOW_BYTES);
     tsr_conv2d_gradient_needs(&g, needs);
     tsr_needs_strided(needs, g.dx, 0, 0, 0, 0);
     tsr_needs_prepared(needs, g.w, TSR_FORM_TRANSPOSED, g.conv2d);
@@ -66,11 +110,14 @@ static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
-    tsr_conv2d_gradient_block block = tsr_conv2d_gradient_block_of(&g, step->target);
+    int32_t windows = 0;
+    tsr_conv2d_gradient_block block =
+        listed(&g) ? tsr_conv2d_gradient_block_of(&g, step->target) : product_block(&g, step->target, &windows);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
-    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d -D PART=%d",
-             block.rows, block.vectors, chunk(&g), part(&g));
+    snprintf(options + length, sizeof options - (size_t)length,
+             " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d -D BLOCK=%d -D PART=%d", block.rows, block.vectors,
+             listed(&g) ? chunk(&g) : product_chunk(&g, windows), windows, part(&g));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
     tsr_launch *launch = tsr_step_launch(step, "conv2d_grad_data_cpu.cl", options, "conv2d_grad_data_cpu", &status);
