@@ -89,7 +89,9 @@ typedef struct sweep_results {
     tsr_device *device; /* that profiles */
     int count;          /* of shapes */
     tsr_peak peak;
-    double direct; /* operations a second of the direct kernel on the reference network's second convolution */
+    /* Operations a second of the direct kernel on the reference network's second convolution, measured again beside
+     * each shape: a machine that does other work besides changes its speed. */
+    double direct[BENCH_SHAPES];
     const char *direct_name;
     sweep_outcome outcomes[BENCH_SHAPES][DIRECTIONS];
 } sweep_results;
@@ -112,10 +114,17 @@ static double bytes_of(const tsr_conv2d_descriptor *s)
             (double)s->kernel_height * s->kernel_width * s->channels * s->filters + (s->bias ? s->filters : 0));
 }
 
-static double bound_of(const sweep_results *results, const tsr_conv2d_descriptor *s)
+static double bound_of(const sweep_results *results, int shape)
 {
-    double memory = results->peak.bandwidth * flops_of(s) / bytes_of(s);
-    return memory < results->direct ? memory : results->direct;
+    double memory = results->peak.bandwidth * flops_of(&shapes[shape]) / bytes_of(&shapes[shape]);
+    return memory < results->direct[shape] ? memory : results->direct[shape];
+}
+
+static double median_direct(const sweep_results *results)
+{
+    double direct[BENCH_SHAPES];
+    memcpy(direct, results->direct, sizeof direct);
+    return bench_median(direct, (size_t)results->count);
 }
 
 /* Whether the direction of the shape has enough output channels for the bound to be expected. */
@@ -128,8 +137,7 @@ static bool is_held(int shape, int direction)
 
 static bool is_slow(const sweep_results *results, int shape, int direction)
 {
-    return is_held(shape, direction) &&
-           results->outcomes[shape][direction].speed < bound_of(results, &shapes[shape]) / 3;
+    return is_held(shape, direction) && results->outcomes[shape][direction].speed < bound_of(results, shape) / 3;
 }
 
 /* A buffer of numbers around zero, none of them zero. */
@@ -202,16 +210,19 @@ static tsr_status measure_shape(tsr_device *device, const tsr_conv2d_descriptor 
     return status;
 }
 
-static tsr_status measure_direct(sweep_results *results)
+static tsr_status measure_shapes(sweep_results *results)
 {
     tsr_device_type type = tsr_device_get_info(results->device)->type;
-    tsr_operation *operation = NULL;
-    sweep_outcome outcome = {0};
+    tsr_operation *direct = NULL;
     results->direct_name = type == TSR_DEVICE_CPU || type == TSR_DEVICE_SOFTWARE ? "conv2d_cpu" : "conv2d_tiled";
-    tsr_status status = tsr_conv2d_forward_by(results->device, &shapes[0], results->direct_name, &operation);
-    if (!status) status = measure_operation(results->device, operation, flops_of(&shapes[0]), &outcome);
-    tsr_operation_free(operation);
-    results->direct = outcome.speed;
+    tsr_status status = tsr_conv2d_forward_by(results->device, &shapes[0], results->direct_name, &direct);
+    for (int i = 0; i < results->count && !status; i++) {
+        sweep_outcome outcome = {0};
+        status = measure_operation(results->device, direct, flops_of(&shapes[0]), &outcome);
+        results->direct[i] = outcome.speed;
+        if (!status) status = measure_shape(results->device, &shapes[i], results->outcomes[i]);
+    }
+    tsr_operation_free(direct);
     return status;
 }
 
@@ -232,7 +243,8 @@ static int count_slow(const sweep_results *results, int direction)
 static void print_text(const sweep_results *results)
 {
     printf("Peak, measured: %.1f GFLOP/s, %.1f GB/s; %s on the first shape: %.1f GFLOP/s\n\n",
-           results->peak.flops * 1e-9, results->peak.bandwidth * 1e-9, results->direct_name, results->direct * 1e-9);
+           results->peak.flops * 1e-9, results->peak.bandwidth * 1e-9, results->direct_name,
+           median_direct(results) * 1e-9);
     printf(
         "GFLOP/s, launches left out; * less than a third of the bound, where there are at least %d output channels\n",
         (int)FEWEST_OUTPUTS);
@@ -240,7 +252,7 @@ static void print_text(const sweep_results *results)
     for (int i = 0; i < results->count; i++) {
         char text[96];
         describe(&shapes[i], text, sizeof text);
-        printf("%-44s  %7.1f", text, bound_of(results, &shapes[i]) * 1e-9);
+        printf("%-44s  %7.1f", text, bound_of(results, i) * 1e-9);
         for (int d = 0; d < DIRECTIONS; d++)
             printf("  %7.1f%c", results->outcomes[i][d].speed * 1e-9, is_slow(results, i, d) ? '*' : ' ');
         printf("  %s\n", results->outcomes[i][0].kernel);
@@ -256,7 +268,7 @@ static json_t *shape_json(const sweep_results *results, int i)
                              s->height, "width", s->width, "channels", s->channels, "filters", s->filters,
                              "kernel_size", s->kernel_height, s->kernel_width, "strides", s->stride_height,
                              s->stride_width, "padding", s->padding == TSR_PADDING_SAME ? "same" : "valid", "flops",
-                             flops_of(s), "bound_flops_per_second", bound_of(results, s));
+                             flops_of(s), "bound_flops_per_second", bound_of(results, i));
     for (int d = 0; d < DIRECTIONS && json; d++)
         json_object_set_new(json, direction_names[d],
                             json_pack("{s:f, s:s, s:b, s:b}", "flops_per_second", results->outcomes[i][d].speed,
@@ -272,7 +284,7 @@ static json_t *make_json(const sweep_results *results)
     json_t *json = json_pack("{s:s, s:o, s:{s:f, s:f}, s:{s:s, s:f}, s:o}", "version", tsr_version(), "device",
                              command_device_json(tsr_device_get_info(results->device)), "peak", "flops_per_second",
                              results->peak.flops, "bytes_per_second", results->peak.bandwidth, "direct", "kernel",
-                             results->direct_name, "flops_per_second", results->direct, "shapes", list);
+                             results->direct_name, "flops_per_second", median_direct(results), "shapes", list);
     for (int d = 0; d < DIRECTIONS && json; d++) {
         char key[64];
         snprintf(key, sizeof key, "slow_%s", direction_names[d]);
@@ -287,9 +299,7 @@ int bench_sweep(const command *self, const bench_settings *settings)
     int code = DONE;
     tsr_status status = command_open_device(settings->device, true, &results.device);
     if (!status) status = tsr_measure_peak(results.device, &results.peak);
-    if (!status) status = measure_direct(&results);
-    for (int i = 0; i < results.count && !status; i++)
-        status = measure_shape(results.device, &shapes[i], results.outcomes[i]);
+    if (!status) status = measure_shapes(&results);
     if (status)
         code = command_fail(self, status);
     else if (settings->json)
