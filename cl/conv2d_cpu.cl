@@ -7,13 +7,14 @@
  * row of the windows' cells in registers and adds up tap by tap: one vector of weights times one broadcast pixel, as
  * filters are contiguous in memory. Tap and channel run in one loop, since (column, channel) is contiguous both in the
  * patch and in w. Tiles, blocks and vectors that would stick out are moved back and compute some results twice, all
- * alike, which is cheaper than loops for remainders.
+ * alike, which is cheaper than loops for remainders. Where there are fewer filters than lanes the weights are copied to
+ * private memory first, with zeros for the lanes that are left.
  *
  * Index space: (tiles of an image, shares of the filters, batch), work-groups of one.
  * Layout: x NHWC with any row and image stride, w HWIO, y NHWC with any strides but the last, winner dense.
  *
  * Macros, besides those of common.cl, activation_functions.cl, conv2d_patch.cl:
- *   VW at most FILTERS
+ *   VW                                                                   with fewer FILTERS: BLOCK_VECTORS 1
  *   FILTERS, KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH    the convolution
  *   POOL_HEIGHT, POOL_WIDTH, POOL_STRIDE_HEIGHT, POOL_STRIDE_WIDTH       the pool; all 1 without one
  *   POOL_MAX or POOL_AVERAGE                                             its mode
@@ -26,15 +27,21 @@
 #include "activation_functions.cl"
 #include "conv2d_patch.cl"
 #include "conv2d_pool.cl"
+#include "filters.cl"
 
 #define ROW_TAPS      (KERNEL_WIDTH * CHANNELS)
 #define BLOCK_FILTERS (BLOCK_VECTORS * VW)
 #define BLOCKS        ((FILTERS + BLOCK_FILTERS - 1) / BLOCK_FILTERS)
-#define FIRST(v)      ((v)*VW <= FILTERS - VW ? (v)*VW : FILTERS - VW) /* filter of a block's vector */
+#if FILTERS < VW
+#define WEIGHTS const float *restrict
+#define LANES   VW /* of a tap's weights */
+#else
+#define WEIGHTS __global const float *restrict
+#define LANES   FILTERS
+#endif
 
 /* Adds to the cells in one row of the block's windows, p being the first pixel of the first of them. */
-static inline void add_taps(vec sum[BLOCK_WINDOWS][POOL_WIDTH][BLOCK_VECTORS], const float *restrict p,
-                            __global const float *restrict w)
+static inline void add_taps(vec sum[BLOCK_WINDOWS][POOL_WIDTH][BLOCK_VECTORS], const float *restrict p, WEIGHTS w)
 {
 #ifdef UNROLL_TAPS
 #pragma unroll
@@ -49,7 +56,7 @@ static inline void add_taps(vec sum[BLOCK_WINDOWS][POOL_WIDTH][BLOCK_VECTORS], c
             vec weight[BLOCK_VECTORS];
 #pragma unroll
             for (int v = 0; v < BLOCK_VECTORS; v++)
-                weight[v] = vec_load(w + (row * ROW_TAPS + tap) * FILTERS + FIRST(v));
+                weight[v] = vec_load(w + (row * ROW_TAPS + tap) * LANES + FIRST_FILTER(v));
 #pragma unroll
             for (int i = 0; i < BLOCK_WINDOWS; i++)
 #pragma unroll
@@ -69,8 +76,7 @@ typedef struct place {
 
 /* The pooled cells of a block of windows, p being the first pixel of the first window. */
 static inline void compute_block(vec pooled[BLOCK_WINDOWS][BLOCK_VECTORS], ivec winner[BLOCK_WINDOWS][BLOCK_VECTORS],
-                                 const float *restrict p, __global const float *restrict w,
-                                 const vec bias[BLOCK_VECTORS], place at)
+                                 const float *restrict p, WEIGHTS w, const vec bias[BLOCK_VECTORS], place at)
 {
 #ifdef POOL_PADDED
     int row_begin = max(-at.row, 0), row_end = min(POOL_HEIGHT, at.conv_rows - at.row);
@@ -150,6 +156,13 @@ conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_image, int x_ro
                conv_column * STRIDE_WIDTH - left, scale);
     y += y_origin + image * y_image;
 
+#if FILTERS < VW
+    float weights[KERNEL_HEIGHT * ROW_TAPS * VW] __attribute__((aligned(64)));
+    for (int tap = 0; tap < KERNEL_HEIGHT * ROW_TAPS; tap++)
+        vec_store(filters_load(w + tap * FILTERS), weights + tap * VW);
+#else
+    __global const float *restrict weights = w;
+#endif
     int block = get_global_id(1) * share, block_end = min(block + share, BLOCKS);
     for (; block < block_end; block++) {
         int filter = max(min(block * BLOCK_FILTERS, FILTERS - BLOCK_FILTERS), 0);
@@ -157,7 +170,7 @@ conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_image, int x_ro
 #pragma unroll
         for (int v = 0; v < BLOCK_VECTORS; v++) {
 #ifdef BIAS
-            bias[v] = vec_load(b + filter + FIRST(v));
+            bias[v] = filters_load(b + filter + FIRST_FILTER(v));
 #else
             bias[v] = 0.0f;
 #endif
@@ -172,16 +185,17 @@ conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_image, int x_ro
                 compute_block(pooled, won,
                               patch + r * POOL_STRIDE_HEIGHT * STRIDE_HEIGHT * PATCH_PITCH +
                                   c * POOL_STRIDE_WIDTH * STRIDE_WIDTH * CHANNELS,
-                              w + filter, bias, at);
+                              weights + filter, bias, at);
 #pragma unroll
                 for (int i = 0; i < BLOCK_WINDOWS; i++)
 #pragma unroll
                     for (int v = 0; v < BLOCK_VECTORS; v++) {
                         int row = tile_row + r, column = tile_column + c + i;
-                        vec_store(activate_vec(pooled[i][v]), y + row * y_row + column * y_column + filter + FIRST(v));
+                        filters_store(activate_vec(pooled[i][v]),
+                                      y + row * y_row + column * y_column + filter + FIRST_FILTER(v));
 #ifdef WINNER
-                        vec_store(uchar_from_ivec(won[i][v]),
-                                  winner + ((image * rows + row) * columns + column) * FILTERS + filter + FIRST(v));
+                        winners_store(won[i][v], winner + ((image * rows + row) * columns + column) * FILTERS + filter +
+                                                     FIRST_FILTER(v));
 #endif
                     }
             }

@@ -14,14 +14,13 @@
  * set that x is gathered from; the border covers the cells of pool windows that reach over the convolution's output,
  * too.
  *
- * Macros: those of conv2d_gradient.cl, but VW is at most FILTERS and there is no VECTORS
+ * Macros: those of conv2d_gradient.cl, but VW may be more than FILTERS and there is no VECTORS
  *         COLUMNS   numbers of a kernel row that are summed at a time
  *         WEIGHTS   1: dw is wanted
  *         BIAS      1: db is wanted
  *         GATHERED  1: x is gathered from a data set */
 #include "conv2d_gradient.cl"
-
-#define winner_load(p) ivec_from_uchar(vec_load(p))
+#include "filters.cl"
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void conv2d_grad_weights_thin_cpu(
     const __global float *restrict dy, const __global float *restrict y, const __global uchar *restrict winner,
@@ -49,8 +48,8 @@ __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void conv2d_grad_weights
         pad_image(x + x_origin + sample * x_image, x_row, scale, padded + (long)n * padded_image, height, width, top,
                   left, padded_rows, padded_columns);
     }
-    for (int v = 0; v < FILTERS; v += VW) {
-        int f = min(v, FILTERS - VW);
+    for (int v = 0; v * VW < FILTERS; v++) {
+        int f = FIRST_FILTER(v);
         for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
             for (int start = 0; start < RUN; start += COLUMNS) {
                 vec sum[ROWS][COLUMNS], bias = 0.0f;
@@ -62,14 +61,14 @@ __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void conv2d_grad_weights
                     const __global float *image = padded + (long)n * padded_image + p * padded_row + start;
                     for (int i = 0; i < rows; i++)
                         for (int j = 0; j < columns; j++) {
-                            vec g = vec_load(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS + f);
+                            vec g = filters_load(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS + f);
 #if ACTIVATED
                             g = activation_gradient_vec(
-                                g, vec_load(y + y_origin + n * y_image + i * y_row + j * FILTERS + f));
+                                g, filters_load(y + y_origin + n * y_image + i * y_row + j * FILTERS + f));
 #endif
                             bias += g;
 #if POOLED
-                            ivec won = winner_load(winner + ((n * rows + i) * columns + j) * FILTERS + f);
+                            ivec won = winners_load(winner + ((n * rows + i) * columns + j) * FILTERS + f);
 #endif
 #if CELLS <= 9
 #pragma unroll
@@ -95,10 +94,10 @@ __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void conv2d_grad_weights
                 for (int r = 0; r < ROWS; r++)
 #pragma unroll
                     for (int e = 0; e < COLUMNS; e++)
-                        if (start + e < RUN) vec_store(sum[r][e], to + (r * RUN + e) * FILTERS);
+                        if (start + e < RUN) filters_store(sum[r][e], to + (r * RUN + e) * FILTERS);
 #endif
 #if BIAS
-                if (p == 0 && start == 0) vec_store(bias, db + (long)partition * db_stride + f);
+                if (p == 0 && start == 0) filters_store(bias, db + (long)partition * db_stride + f);
 #endif
             }
     }

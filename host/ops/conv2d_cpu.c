@@ -12,6 +12,8 @@
 #define PATCH_WISH   (64 * 1024)
 #define PATCH_LARGE  (192 * 1024)
 #define WEIGHTS_KEPT (512 * 1024)
+/* Bytes of weights that a work-item copies to private memory. */
+#define WEIGHTS_COPIED (16 * 1024)
 /* Multiply-adds of vectors that make a work-group worth its launch, and groups that an image is cut into for balance.
  */
 #define GROUP_WORK   8192
@@ -67,10 +69,19 @@ static bool choose_block(const tsr_conv2d_span *s, blocking *k)
     return k->block_vectors > 0;
 }
 
+/* As many lanes as filters at least, where a copy of the weights stays small. */
+static int32_t choose_vector(const tsr_conv2d_descriptor *c, const tsr_target *target)
+{
+    int32_t vector = tsr_vector_around(target, c->filters);
+    int64_t floats = (int64_t)c->kernel_height * c->kernel_width * c->channels * vector;
+    bool copied = c->filters < vector;
+    return copied && floats > WEIGHTS_COPIED / (int64_t)sizeof(float) ? tsr_vector_within(target, c->filters) : vector;
+}
+
 static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, blocking *k, tsr_needs *needs)
 {
     const tsr_conv2d_descriptor *c = &s->conv2d;
-    *k = (blocking){.vector = tsr_vector_within(target, c->filters)};
+    *k = (blocking){.vector = choose_vector(c, target)};
     if (patch_bytes(s, 1, 1) > PATCH_LIMIT)
         return tsr_refuse(needs, "the pixels of one window take %zu bytes, more than the %d that are copied at a time",
                           patch_bytes(s, 1, 1), PATCH_LIMIT);

@@ -57,8 +57,7 @@ static void choose_block(const tsr_conv2d_gradient *g, tiling *t)
 static tiling tiling_of(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
     const int32_t enough = 16, cells_worth = 256;
-    tiling t = {.vector = (int32_t)tsr_vector_width(target)};
-    while (t.vector / 2 >= g->conv2d->filters) t.vector /= 2;
+    tiling t = {.vector = tsr_vector_around(target, g->conv2d->filters)};
     for (int32_t most = MOST_TAPS; most >= FEWEST_TAPS; most /= 2) {
         choose_tile(g, most, &t);
         choose_block(g, &t);

@@ -32,7 +32,7 @@ static int32_t cell_count(const tsr_conv2d_gradient *g)
  * each pass over the windows. */
 static double masked_work(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
-    int32_t vector = tsr_vector_within(target, g->conv2d->filters);
+    int32_t vector = tsr_vector_around(target, g->conv2d->filters);
     int64_t vectors = tsr_divide_up(g->conv2d->filters, vector);
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
     taps t = taps_of(g, vector);
@@ -106,7 +106,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     border b = border_of(&g);
     size_t image = (size_t)b.rows * (size_t)b.columns * (size_t)g.conv2d->channels;
     /* The last sums of a kernel row may read on beyond it, for nothing. */
-    size_t beyond = (size_t)taps_of(&g, tsr_vector_within(target, g.conv2d->filters)).columns;
+    size_t beyond = (size_t)taps_of(&g, tsr_vector_around(target, g.conv2d->filters)).columns;
     needs->workspace = ((size_t)g.conv2d->batch * image + beyond) * sizeof(cl_float);
     return true;
 }
@@ -115,7 +115,7 @@ static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
-    int32_t vector = tsr_vector_within(step->target, g.conv2d->filters);
+    int32_t vector = tsr_vector_around(step->target, g.conv2d->filters);
     taps t = taps_of(&g, vector);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, vector, options);

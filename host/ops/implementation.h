@@ -237,6 +237,8 @@ bool tsr_is_cpu_class(const tsr_target *target);
 uint32_t tsr_vector_width(const tsr_target *target);
 /* The same, halved until it is no more than `count`. */
 int32_t tsr_vector_within(const tsr_target *target, int32_t count);
+/* The same, halved as long as it is no less than `count`. */
+int32_t tsr_vector_around(const tsr_target *target, int32_t count);
 
 /* How many parts of `part` hold `count` (which is not negative), and how much they hold. */
 int64_t tsr_divide_up(int64_t count, int64_t part);

@@ -24,6 +24,13 @@ int32_t tsr_vector_within(const tsr_target *target, int32_t count)
     return width;
 }
 
+int32_t tsr_vector_around(const tsr_target *target, int32_t count)
+{
+    int32_t width = (int32_t)tsr_vector_width(target);
+    while (width / 2 >= count) width /= 2;
+    return width;
+}
+
 int64_t tsr_divide_up(int64_t count, int64_t part)
 {
     return (count + part - 1) / part;
