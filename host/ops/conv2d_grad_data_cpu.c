@@ -60,12 +60,12 @@ static tsr_conv2d_gradient_block product_block(const tsr_conv2d_gradient *g, con
 {
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels, height = g->conv2d->kernel_height;
     tsr_conv2d_gradient_block best = {0}, b = {.vector = tsr_vector_within(target, run)};
-    int32_t vectors = (run + b.vector - 1) / b.vector, registers = b.vector == 16 ? 28 : 14;
+    int32_t vectors = (int32_t)tsr_divide_up(run, b.vector), registers = b.vector == 16 ? 28 : 14;
     int32_t most_windows = (int32_t)(WINDOW_BYTES / sizeof(cl_float)) / g->conv2d->filters;
     double least = 0;
     for (b.rows = 1; b.rows <= height; b.rows++)
         for (int32_t stretches = 1; height % b.rows == 0 && stretches <= vectors; stretches++) {
-            b.vectors = (vectors + stretches - 1) / stretches;
+            b.vectors = (int32_t)tsr_divide_up(vectors, stretches);
             int32_t part = b.rows * b.vectors;
             for (int32_t w = 1; w <= most_windows && (w + 1) * part <= registers; w++) {
                 double cycles = (w * part > w + part ? w * part : w + part) + (w + part) / 8.0;

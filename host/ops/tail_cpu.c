@@ -231,7 +231,7 @@ static uint32_t width_of(const tsr_target *target, const parts *p)
 static size_t workspace_floats(const parts *p, size_t width)
 {
     size_t rows = (size_t)p->rows, inputs = (size_t)p->inputs, classes = (size_t)p->classes;
-    size_t lanes = (rows + width - 1) / width * width;
+    size_t lanes = (size_t)tsr_round_up(p->rows, (int64_t)width);
     return 3 * rows * inputs + inputs * lanes + classes * lanes + 2 * lanes + 2 * classes * inputs + classes +
            4 * width;
 }
@@ -257,7 +257,7 @@ static void options_of(const tsr_step *step, const parts *p, char *options, size
     char function[TSR_ACTIVATION_OPTIONS] = "", optimizer[TSR_OPTIMIZER_OPTIONS] = "";
     if (either) tsr_activation_options(&either->as.activation, function);
     if (p->update_w) tsr_optimizer_options(&p->update_w->as.update, optimizer);
-    int32_t blocks = (p->classes + 5) / 6, block = (p->classes + blocks - 1) / blocks;
+    int32_t block = (int32_t)tsr_divide_up(p->classes, tsr_divide_up(p->classes, 6));
     snprintf(options, size,
              "-DVW=%u -DCLASSES=%d -DBLOCK=%d -DPREDICT=%d -DFORWARD_ACTIVATION=%d -DDROPOUT=%d -DGATHER=%d -DBIAS=%d "
              "-DTRAINING=%d"
