@@ -5,7 +5,8 @@
  *
  * Index space: (image, stripe of dx's rows), work-groups of one. Filters: [filters][kernel_height][kernel_width]
  * [channels]. Each work-item adds into an image of its own that has a border for what falls outside, and copies the
- * inside out at the end.
+ * inside out at the end: in private memory, which the next work-item finds in the cache, or a large one in the
+ * workspace.
  *
  * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
  * has. Winners differ from filter to filter, so each window's filters are first sorted by the cell that they won, zeros
@@ -18,11 +19,18 @@
  *
  * Macros: those of conv2d_gradient.cl
  *         CHUNK  windows whose gradients, and lists, are held at a time
- *         BLOCK  windows of a product; 0: lists, of PART filters at most */
+ *         BLOCK  windows of a product; 0: lists, of PART filters at most
+ *         IMAGE  floats of an image in private memory; 0: it is in the workspace */
 #include "conv2d_gradient.cl"
 
 #if !BLOCK
 #define PARTS ((FILTERS + PART - 1) / PART)
+#endif
+
+#if IMAGE
+#define IMAGE_POINTER float *restrict
+#else
+#define IMAGE_POINTER __global float *restrict
 #endif
 
 /* Fills `gradient` with the window's gradients. */
@@ -76,13 +84,13 @@ static inline void sort_window(const __global uchar *restrict winner, const floa
 #endif
 
 /* Adds the sums of a window into the image. */
-static inline void add_sums(vec sum[ROWS][VECTORS], int stretch, __global float *restrict image, int image_row)
+static inline void add_sums(vec sum[ROWS][VECTORS], int stretch, IMAGE_POINTER image, int image_row)
 {
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
         for (int j = 0; j < VECTORS; j++) {
-            __global float *p = image + r * image_row + OFFSET(j);
+            IMAGE_POINTER p = image + r * image_row + OFFSET(j);
             vec s = sum[r][j];
 #if STRETCHES * VECTORS * VW != RUN
             /* What reaches back was added by the vector before. */
@@ -126,8 +134,7 @@ static inline void multiply(const float *restrict gradient, int windows, const _
 #else
 /* Adds the listed filters' kernel rows, weighted by their gradients, into the image. */
 static inline void scatter(const ushort *restrict list, int count, const float *restrict gradient,
-                           const __global float *restrict filters, int stretch, __global float *restrict image,
-                           int image_row)
+                           const __global float *restrict filters, int stretch, IMAGE_POINTER image, int image_row)
 {
     vec sum[ROWS][VECTORS];
 #pragma unroll
@@ -151,7 +158,10 @@ __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *restrict y,
                      const __global uchar *restrict winner, int dy_origin, int dy_image, int dy_row, int y_origin,
                      int y_image, int y_row, int rows, int columns, int pool_top, int pool_left,
-                     const __global float *restrict filters, __global float *restrict images,
+                     const __global float *restrict filters,
+#if !IMAGE
+                     __global float *restrict images,
+#endif
                      __global float *restrict dx, int dx_origin, int dx_image, int dx_row, int height, int width,
                      int top, int left, int padded_rows, int padded_columns, int stripe_rows)
 {
@@ -167,8 +177,12 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
     while (window_end > window && ((window_end - 1) * POOL_STRIDE_HEIGHT - pool_top) * STRIDE_HEIGHT >= end)
         window_end--;
 
+#if IMAGE
+    float image[IMAGE] __attribute__((aligned(64)));
+#else
     __global float *image =
         images + ((long)n * get_global_size(1) + stripe) * (stripe_rows + 2 * (KERNEL_HEIGHT - 1)) * image_row;
+#endif
     for (int e = 0; e < (last - first) * image_row; e++) image[e] = 0.0f;
 
     float gradient[CHUNK][FILTERS];
@@ -193,7 +207,7 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
         for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
             for (int stretch = 0; stretch < STRETCHES; stretch++) {
                 const __global float *taps = filters + p * RUN + START(stretch);
-                __global float *to = image + (p - first) * image_row + START(stretch);
+                IMAGE_POINTER to = image + (p - first) * image_row + START(stretch);
 #if BLOCK
                 for (int t = 0; t < windows; t += BLOCK) {
                     vec sum[BLOCK][ROWS][VECTORS];
@@ -219,7 +233,7 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
     }
 
     for (int r = begin; r < end; r++) {
-        const __global float *from = image + (r - first) * image_row + left * CHANNELS;
+        IMAGE_POINTER from = image + (r - first) * image_row + left * CHANNELS;
         __global float *to = dx + dx_origin + n * dx_image + (r - top) * dx_row;
         for (int e = 0; e < width * CHANNELS; e++) to[e] = from[e];
     }

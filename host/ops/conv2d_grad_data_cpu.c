@@ -21,6 +21,8 @@ static int32_t stripe_count(const tsr_conv2d_gradient *g)
 
 /* Bytes of a window's lists, and of the gradients of windows that are multiplied together, at most. */
 #define WINDOW_BYTES 262144
+/* Bytes of an image that a work-item may hold in private memory: some of the second-level cache. */
+#define PRIVATE_BYTES (256 * 1024)
 
 static size_t list_bytes(const tsr_conv2d_gradient *g)
 {
@@ -87,6 +89,19 @@ static int32_t product_chunk(const tsr_conv2d_gradient *g, int32_t block)
     return (blocks > 1 ? blocks : 1) * block;
 }
 
+/* Floats of a work-item's image, and how many of them are private. */
+static size_t image_floats(const tsr_conv2d_gradient *g)
+{
+    size_t rows = (size_t)stripe_rows(g) + 2 * (size_t)(g->conv2d->kernel_height - 1);
+    return rows * (size_t)g->padded_columns * (size_t)g->conv2d->channels;
+}
+
+static size_t private_floats(const tsr_conv2d_gradient *g)
+{
+    size_t floats = image_floats(g);
+    return floats * sizeof(cl_float) <= PRIVATE_BYTES ? floats : 0;
+}
+
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
@@ -100,9 +115,8 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     tsr_conv2d_gradient_needs(&g, needs);
     tsr_needs_strided(needs, g.dx, 0, 0, 0, 0);
     tsr_needs_prepared(needs, g.w, TSR_FORM_TRANSPOSED, g.conv2d);
-    size_t rows = (size_t)stripe_rows(&g) + 2 * (size_t)(g.conv2d->kernel_height - 1);
-    needs->workspace = (size_t)g.conv2d->batch * (size_t)stripe_count(&g) * rows * (size_t)g.padded_columns *
-                       (size_t)g.conv2d->channels * sizeof(cl_float);
+    if (!private_floats(&g))
+        needs->workspace = (size_t)g.conv2d->batch * (size_t)stripe_count(&g) * image_floats(&g) * sizeof(cl_float);
     return true;
 }
 
@@ -116,14 +130,14 @@ static tsr_status prepare(tsr_step *step)
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
     snprintf(options + length, sizeof options - (size_t)length,
-             " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d -D BLOCK=%d -D PART=%d", block.rows, block.vectors,
-             listed(&g) ? chunk(&g) : product_chunk(&g, windows), windows, part(&g));
+             " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d -D BLOCK=%d -D PART=%d -D IMAGE=%zu", block.rows, block.vectors,
+             listed(&g) ? chunk(&g) : product_chunk(&g, windows), windows, part(&g), private_floats(&g));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
     tsr_launch *launch = tsr_step_launch(step, "conv2d_grad_data_cpu.cl", options, "conv2d_grad_data_cpu", &status);
     tsr_conv2d_gradient_arguments(step, launch, &g, &status);
     tsr_launch_prepared(step, launch, 0, &status);
-    tsr_launch_workspace(step, launch, &status);
+    if (!private_floats(&g)) tsr_launch_workspace(step, launch, &status);
     tsr_launch_value(step, launch, g.dx, &status);
     tsr_conv2d_gradient_set_layout(launch, tsr_conv2d_gradient_layout(step, g.dx, c->height, c->width, c->channels),
                                    &status);
