@@ -9,10 +9,10 @@ static int32_t partition_count(const tsr_conv2d_gradient *g)
     return g->conv2d->batch < most ? g->conv2d->batch : most;
 }
 
-/* Taps that are summed at a time: rows of the kernel, and numbers of each. Twelve sums fit the sixteen vector registers
- * of most CPUs; those with vectors of sixteen floats have twice as many. */
+/* What is summed at a time: rows of the kernel, numbers of each, and vectors of filters. Twelve sums fit the sixteen
+ * vector registers of most CPUs; those with vectors of sixteen floats have twice as many. */
 typedef struct taps {
-    int32_t rows, columns;
+    int32_t rows, columns, vectors;
 } taps;
 
 static taps taps_of(const tsr_conv2d_gradient *g, int32_t vector)
@@ -20,6 +20,7 @@ static taps taps_of(const tsr_conv2d_gradient *g, int32_t vector)
     int32_t most = vector == 16 ? 24 : 12, run = g->conv2d->kernel_width * g->conv2d->channels;
     taps t = {.columns = tsr_equal_parts(run, most)};
     t.rows = tsr_conv2d_gradient_rows(g, most / t.columns);
+    t.vectors = tsr_equal_parts((int32_t)tsr_divide_up(g->conv2d->filters, vector), most / (t.rows * t.columns));
     return t;
 }
 
@@ -119,8 +120,9 @@ static tsr_status prepare(tsr_step *step)
     taps t = taps_of(&g, vector);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, vector, options);
-    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D COLUMNS=%d%s%s", t.rows, t.columns,
-             tsr_conv2d_gradient_image_options(&g), tsr_conv2d_gradient_store_options(&g));
+    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D COLUMNS=%d -D FILTER_VECTORS=%d%s%s",
+             t.rows, t.columns, t.vectors, tsr_conv2d_gradient_image_options(&g),
+             tsr_conv2d_gradient_store_options(&g));
 
     border b = border_of(&g);
     tsr_launch *launch =
