@@ -42,9 +42,9 @@ static bool run(const char *only, const gradient_case *c, images from, uint32_t 
 
 START_TEST(listed_agrees_with_the_twin)
 {
-    static const int32_t channels[] = {1, 3, 15, 16, 17, 33};
+    static const int32_t channels[] = {1, 3, 15, 16, 33};
     gradient_case cases[128];
-    int count = test_gradient_cases(cases, 128, channels, 6);
+    int count = test_gradient_cases(cases, 128, channels, 5);
     for (int i = 0; i < count; i++) ck_assert(run(listed, &cases[i], (images)(i % 4 % 3), (uint32_t)i, cases[i].fill));
 }
 END_TEST
@@ -72,9 +72,9 @@ END_TEST
 
 START_TEST(product_agrees_with_the_twin)
 {
-    static const int32_t channels[] = {1, 3, 15, 16, 17, 33};
+    static const int32_t channels[] = {1, 3, 15, 16, 33};
     gradient_case cases[128];
-    int count = test_gradient_cases(cases, 128, channels, 6), taken = 0;
+    int count = test_gradient_cases(cases, 128, channels, 5), taken = 0;
     for (int i = 0; i < count; i++) {
         gradient_case c = cases[i];
         c.pool.pool_height = 0;
@@ -93,9 +93,9 @@ START_TEST(product_is_tiled)
     static const int32_t shapes[][6] = {{2, 9, 7, 130, 100, 3}, {1, 23, 19, 20, 145, 1}, {3, 40, 9, 5, 9, 3},
                                         {1, 6, 6, 530, 17, 1},  {2, 8, 5, 70, 66, 5},    {1, 64, 33, 3, 33, 7}};
     static const uint32_t widths[] = {4, 8, 16};
-    for (int i = 0; i < 18; i++) {
+    for (int i = 0; i < 12; i++) {
         const int32_t *s = shapes[i % 6];
-        gradient_case c = {.activated = i % 2, .function = TSR_TANH, .vector_width = widths[i / 6]};
+        gradient_case c = {.activated = i % 2, .function = TSR_TANH, .vector_width = widths[(i % 6 + i / 6) % 3]};
         c.fill = c.activated ? TEST_RANDOM : TEST_INTEGERS;
         c.conv2d = (tsr_conv2d_descriptor){s[0], s[1], s[2], s[3], s[4], s[5], s[5], 1, 1, TSR_PADDING_SAME, true};
         if (i % 4 == 3) c.conv2d.stride_height = 2;

@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-static const int32_t extents[][2] = {{1, 1}, {2, 2}, {3, 7}, {8, 13}, {9, 35}, {30, 5}};
-static const int32_t channels[] = {8, 9, 15, 16, 17, 33};
-static const int32_t filters[] = {8, 11, 16, 31, 33, 64};
+static const int32_t extents[][2] = {{1, 1}, {2, 2}, {3, 7}, {9, 35}, {30, 5}};
+static const int32_t channels[] = {8, 9, 16, 34};
+static const int32_t filters[] = {8, 11, 31, 33, 64};
 static const int32_t batches[] = {1, 2, 3};
 static const uint32_t widths[] = {4, 8, 16};
 static const test_fill fills[] = {TEST_INTEGERS, TEST_RANDOM, TEST_TIES, TEST_NAN};
@@ -89,7 +89,7 @@ END_TEST
 /* Filters too large for a cache are cut otherwise, and shared out. */
 START_TEST(large_filter_bank)
 {
-    tsr_conv2d_descriptor d = {2, 6, 9, 131, 129, 3, 3, 1, 1, TSR_PADDING_SAME, true};
+    tsr_conv2d_descriptor d = {2, 6, 9, 130, 129, 3, 3, 1, 1, TSR_PADDING_SAME, true};
     test_case t = {.fill = TEST_INTEGERS};
     const char *name = add_chain(&t, &d, &epilogues[2], TEST_INTEGERS);
     test_run_case(&t, &(test_options){.only = name, .slack = 4});

@@ -1,18 +1,18 @@
 #include "support/conv2d_cases.h"
 
-enum { KERNELS = 7, STRIDES = 4, SIZES = 4, COUNTS = 4, BATCHES = 5, POOLS = 4, FILLS = 3 };
+enum { KERNELS = 5, STRIDES = 4, SIZES = 4, COUNTS = 4, BATCHES = 5, POOLS = 4, FILLS = 3 };
 
 /* The axes; the first ones make programs. */
 enum { KERNEL, STRIDE, CHANNELS, FILTERS, BIAS, POOL, FUNCTION, PADDING, SIZE, BATCH, POOL_PADDING, FILL, AXES };
 enum { PROGRAM_AXES = PADDING };
 
-static const int32_t kernels[KERNELS][2] = {{1, 1}, {3, 3}, {5, 5}, {11, 11}, {1, 2}, {7, 1}, {3, 5}};
+static const int32_t kernels[KERNELS][2] = {{1, 1}, {3, 3}, {11, 11}, {7, 1}, {2, 5}};
 static const int32_t strides[STRIDES][2] = {{1, 1}, {2, 2}, {4, 4}, {2, 3}};
 static const int32_t batches[BATCHES] = {1, 2, 3, 53, 64};
 static const test_fill fills[FILLS] = {TEST_INTEGERS, TEST_RANDOM, TEST_SPARSE};
 static const tsr_activation functions[] = {TSR_LINEAR, TSR_RELU, TSR_TANH, TSR_ELU};
 static const int32_t pools[2 * POOLS][4] = {
-    {2, 2, 2, 2}, {2, 3, 2, 3}, {3, 3, 3, 3}, {3, 3, 4, 3}, /* apart */
+    {2, 2, 2, 2}, {2, 3, 2, 3}, {3, 1, 3, 1}, {3, 3, 4, 3}, /* apart */
     {2, 2, 2, 2}, {2, 3, 2, 3}, {3, 3, 2, 2}, {3, 2, 1, 1}, /* overlapping */
 };
 

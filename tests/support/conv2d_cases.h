@@ -13,12 +13,12 @@ typedef struct test_conv2d_case {
     test_fill fill; /* integers, random, sparse */
 } test_conv2d_case;
 
-/* What differs from test to test; the rest is fixed: kernels 1x1, 3x3, 5x5, 11x11, 1x2, 7x1, 3x5; strides 1, 2, 4,
- * (2,3); both paddings; batches 1, 2, 3, 53, 64; pools 2x2, 2x3, 3x3; with and without bias. */
+/* What differs from test to test; the rest is fixed: kernels 1x1, 3x3, 11x11, 7x1, 2x5; strides 1, 2, 4,
+ * (2,3); both paddings; batches 1, 2, 3, 53, 64; pools 2x2, 2x3 and two more; with and without bias. */
 typedef struct test_conv2d_axes {
     int32_t tile;     /* channels and filters are 1, tile - 1, tile, tile + 1 */
     int32_t image[2]; /* an extent that is larger than a tile of pixels */
-    bool overlapping; /* pools 3x3 with stride 2 and 3x2 with stride 1; otherwise 3x3 with stride 3 and (4,3) */
+    bool overlapping; /* pools 3x3 with stride 2 and 3x2 with stride 1; otherwise 3x1, and 3x3 with stride (4,3) */
     bool unpooled;    /* one more: no pool, a descriptor of zeros */
     int activations;  /* of linear, relu, tanh, elu: the first so many */
 } test_conv2d_axes;

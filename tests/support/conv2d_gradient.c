@@ -4,7 +4,7 @@
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
-static const int32_t kernels[][2] = {{1, 1}, {3, 3}, {5, 5}, {11, 11}, {1, 2}, {7, 1}, {3, 5}};
+static const int32_t kernels[][2] = {{1, 1}, {3, 3}, {11, 11}, {7, 1}, {2, 5}};
 static const int32_t strides[][2] = {{1, 1}, {2, 2}, {4, 4}, {2, 3}};
 static const int32_t filters[] = {1, 3, 8, 17, 33};
 static const int32_t extents[][2] = {{1, 1}, {5, 7}, {13, 11}, {17, 16}};
@@ -19,9 +19,11 @@ static const struct {
     bool activated;
     tsr_activation function;
     test_fill fill;
-} sources[] = {{false, TSR_LINEAR, TEST_INTEGERS}, {false, TSR_LINEAR, TEST_RANDOM}, {true, TSR_RELU, TEST_INTEGERS},
-               {true, TSR_RELU, TEST_SPARSE},      {true, TSR_TANH, TEST_RANDOM},    {true, TSR_SIGMOID, TEST_RANDOM},
-               {true, TSR_LINEAR, TEST_INTEGERS}};
+} sources[] = {{false, TSR_LINEAR, TEST_INTEGERS},
+               {true, TSR_RELU, TEST_INTEGERS},
+               {true, TSR_RELU, TEST_SPARSE},
+               {true, TSR_TANH, TEST_RANDOM},
+               {true, TSR_LINEAR, TEST_RANDOM}};
 
 void test_gradient_fit(gradient_case *c)
 {

@@ -13,7 +13,7 @@ typedef struct dense_case {
 
 #define DENSE_CASES 64
 
-/* Every pair of rows 1 to 53, inputs 1 to 1009, units 1 to 129, with and without bias, integers, random numbers, NaN
+/* Every pair of rows 1 to 55, inputs 1 to 1009, units 1 to 129, with and without bias, integers, random numbers, NaN
  * and infinities, vectors of 4, 8 and 16; and the reference network's larger layer. Returns how many cases there are.
  */
 int test_dense_cases(dense_case cases[DENSE_CASES]);
