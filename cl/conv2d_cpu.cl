@@ -49,7 +49,7 @@ static inline void add_taps(vec sum[BLOCK_WINDOWS][POOL_WIDTH][BLOCK_VECTORS], c
     for (int row = 0; row < KERNEL_HEIGHT; row++)
 #ifdef UNROLL_TAPS
 #pragma unroll
-#else
+#elif ROW_TAPS % 2 == 0 /* an odd number makes compilers unroll much further */
 #pragma unroll 2
 #endif
         for (int tap = 0; tap < ROW_TAPS; tap++) {

@@ -68,7 +68,7 @@ static const tsr_conv2d_descriptor shapes[BENCH_SHAPES] = {
     {8, 32, 32, 16, 32, 2, 2, 1, 1, SAME, true},
     /* channels that fill no vector */
     {8, 20, 20, 17, 33, 3, 3, 1, 1, SAME, true},
-    {8, 20, 20, 5, 9, 3, 3, 1, 1, SAME, true},
+    {32, 20, 20, 5, 9, 3, 3, 1, 1, SAME, true},
     {8, 24, 24, 3, 24, 3, 3, 1, 1, SAME, true},
     {8, 19, 23, 50, 100, 3, 3, 1, 1, SAME, true},
     {8, 13, 13, 100, 30, 3, 3, 1, 1, VALID, false},
