@@ -110,14 +110,22 @@ def tessera_steps(settings, task):
 
 
 def tessera_growth(settings):
-    """Images a second by batch size, and seconds by number of images in an epoch."""
+    """Images a second by batch size, and seconds by number of images in an epoch: medians of rounds in alternation, as
+    the machine's speed changes with what others do on it."""
     def train(batch, steps):
         arguments = ("--data", settings.data, "--batch-size", batch, "--steps", steps, "--images", 32)
         return tessera_bench(settings.tessera, *arguments)["training"]
 
-    by_batch = {batch: train(batch, 24000 // batch)["images_per_second"] for batch in (32, 64, 128, 256)}
-    by_images = {32 * steps: train(32, steps)["step_seconds"] * steps for steps in (375, 750, 1500)}
-    return {"images_per_second_by_batch_size": by_batch, "seconds_by_images": by_images}
+    by_batch = {batch: [] for batch in (32, 64, 128, 256)}
+    by_images = {32 * steps: [] for steps in (250, 500, 1000)}
+    for number in range(settings.rounds):
+        say(f"round {number + 1} of {settings.rounds}: growth, Tessera")
+        for batch, speeds in by_batch.items():
+            speeds.append(train(batch, 6400 // batch)["images_per_second"])
+        for images, seconds in by_images.items():
+            seconds.append(train(32, images // 32)["step_seconds"] * images / 32)
+    return {"images_per_second_by_batch_size": {k: statistics.median(v) for k, v in by_batch.items()},
+            "seconds_by_images": {k: statistics.median(v) for k, v in by_images.items()}}
 
 
 def jobs_of(task, settings):
@@ -284,7 +292,6 @@ def main():
     results = measure(settings, [task for task in tasks if task != "growth"])
     growth = None
     if "growth" in tasks:
-        say("growth, Tessera")
         growth = tessera_growth(settings)
     print_machine(facts)
     ratios = print_results(results, growth)
