@@ -84,17 +84,22 @@ static void check_pass(tsr_samples *samples, const int32_t *numbers, int32_t bat
 START_TEST(samples_are_found_in_the_order_of_their_use)
 {
     static const int32_t own[COUNT] = {0, 1, 2, 3, 4, 5, 6}, other[COUNT] = {6, 2, 0, 1, 5, 3, 4};
-    static const size_t limits[] = {0, 4 * SAMPLE, 2 * SAMPLE + 1}; /* not paged, pages of 4 and of 2 samples */
+    static const struct {
+        size_t limit;
+        int32_t batch, page; /* samples of a page; 0: not paged */
+    } cases[] = {{0, 2, 0}, {4 * SAMPLE, 2, 4}, {2 * SAMPLE + 1, 2, 2}, {0, COUNT, COUNT}, {0, COUNT + 1, COUNT}};
     tsr_data data = make_data();
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tsr_samples *samples;
-        check_ok(tsr_samples_create(test_device(), &data, true, 2, limits[i], &samples));
-        ck_assert(samples->paged == (limits[i] != 0));
-        check_pass(samples, own, 2);
+        int32_t batch = cases[i].batch;
+        check_ok(tsr_samples_create(test_device(), &data, true, batch, cases[i].limit, &samples));
+        ck_assert(samples->paged == (cases[i].page != 0));
+        if (samples->paged) ck_assert_int_eq(samples->page_size, cases[i].page);
+        check_pass(samples, own, batch);
         check_ok(tsr_samples_order(samples, other));
-        check_pass(samples, other, 2);
+        check_pass(samples, other, batch);
         check_ok(tsr_samples_order(samples, NULL));
-        check_pass(samples, own, 2);
+        check_pass(samples, own, batch);
         tsr_samples_free(samples);
     }
 }
@@ -119,20 +124,24 @@ END_TEST
 
 START_TEST(samples_can_be_replaced)
 {
-    tsr_data data = make_data();
     static uint8_t other[COUNT * SAMPLE], other_labels[COUNT];
-    tsr_samples *samples;
-    check_ok(tsr_samples_create(test_device(), &data, true, 2, 0, &samples));
     for (int i = 0; i < COUNT * SAMPLE; i++) other[i] = (uint8_t)(255 - i);
-    data.images = other;
-    data.labels = other_labels;
-    check_ok(tsr_samples_replace(samples, &data));
-    uint8_t found[SAMPLE];
-    int32_t label;
-    read_batch(samples, 6, 1, (char *)found, &label);
-    ck_assert_mem_eq(found, other + 6 * SAMPLE, SAMPLE);
-    ck_assert_int_eq(label, 0);
-    tsr_samples_free(samples);
+    for (int32_t batch = 2; batch <= COUNT; batch += COUNT - 2) { /* several batches, and one page */
+        tsr_data data = make_data();
+        tsr_samples *samples;
+        uint8_t found[SAMPLE];
+        int32_t label;
+        check_ok(tsr_samples_create(test_device(), &data, true, batch, 0, &samples));
+        read_batch(samples, 6, 1, (char *)found, &label);
+        ck_assert_mem_eq(found, images + 6 * SAMPLE, SAMPLE);
+        data.images = other;
+        data.labels = other_labels;
+        check_ok(tsr_samples_replace(samples, &data));
+        read_batch(samples, 6, 1, (char *)found, &label);
+        ck_assert_mem_eq(found, other + 6 * SAMPLE, SAMPLE);
+        ck_assert_int_eq(label, 0);
+        tsr_samples_free(samples);
+    }
 }
 END_TEST
 

@@ -44,7 +44,7 @@ tsr_status tsr_runner_reuse(tsr_model *model, tsr_purpose purpose, const tsr_dat
                             tsr_runner **runner);
 
 /* Begins a pass in the order of `permutation` (NULL: their own): sums are zero, the next batch is the first. Waits for
- * the device. */
+ * the device where the order of a set without pages changes. */
 tsr_status tsr_runner_begin(tsr_runner *runner, const int32_t *permutation);
 
 /* Enqueues the next batch; *part (may be NULL) is the one that it ran on. */

@@ -114,25 +114,31 @@ static void forget_event(tsr_page *page)
     page->written = NULL;
 }
 
-/* Enqueues writing the staged samples. They go behind all that was enqueued before, so the buffer's last readers too.
- */
-static tsr_status write_staged(tsr_samples *samples, tsr_page *page, int32_t count)
+static tsr_status enqueue_write(tsr_samples *samples, cl_mem buffer, const void *from, size_t bytes, cl_event *written)
 {
-    cl_command_queue queue = tsr_device_queue(samples->device);
     tsr_status status = tsr_enqueue_barrier(samples->device);
     if (status) return status;
-    if (page->labels) {
-        status = tsr_check(clEnqueueWriteBuffer(queue, page->labels, CL_FALSE, 0, (size_t)count * sizeof(int32_t),
-                                                page->staged_labels, 0, NULL, NULL),
-                           samples->device, "writing a page of labels");
-        if (status) return status;
-    }
-    status = tsr_check(clEnqueueWriteBuffer(queue, page->images, CL_FALSE, 0, (size_t)count * samples->sample_bytes,
-                                            page->staged_images, 0, NULL, &page->written),
-                       samples->device, "writing a page of images");
-    if (status) return status;
-    if ((status = tsr_enqueue_barrier(samples->device))) return status;
-    return tsr_check(clFlush(queue), samples->device, "writing a page of images");
+    return tsr_check(
+        clEnqueueWriteBuffer(tsr_device_queue(samples->device), buffer, CL_FALSE, 0, bytes, from, 0, NULL, written),
+        samples->device, "writing a page of samples");
+}
+
+/* Enqueues writing the staged samples. They go behind all that was enqueued before, so the buffer's last readers too;
+ * and the images behind the labels, so that the event of the one stands for both. */
+static tsr_status write_staged(tsr_samples *samples, tsr_page *page, int32_t count)
+{
+    tsr_status status = TSR_OK;
+    if (page->labels)
+        status = enqueue_write(samples, page->labels, page->staged_labels, (size_t)count * sizeof *page->staged_labels,
+                               NULL);
+    if (!status)
+        status = enqueue_write(samples, page->images, page->staged_images, (size_t)count * samples->sample_bytes,
+                               &page->written);
+    if (!status) status = tsr_enqueue_barrier(samples->device);
+    if (!status)
+        status = tsr_check(clFlush(tsr_device_queue(samples->device)), samples->device, "writing a page of samples");
+    if (status) clFinish(tsr_device_queue(samples->device)); /* the staged memory may still be read */
+    return status;
 }
 
 static tsr_status load_page(tsr_samples *samples, int32_t number)
@@ -161,7 +167,7 @@ tsr_status tsr_samples_page(tsr_samples *samples, int32_t position, const tsr_pa
 
 tsr_status tsr_samples_order(tsr_samples *samples, const int32_t *permutation)
 {
-    if (!permutation && samples->in_order && !samples->paged) return TSR_OK;
+    if (!permutation && samples->in_order && samples->page_size == samples->count) return TSR_OK;
     for (int32_t i = 0; i < samples->count; i++) samples->permutation[i] = permutation ? permutation[i] : i;
     samples->in_order = !permutation;
     if (!samples->paged)
@@ -211,13 +217,14 @@ size_t tsr_samples_limit(const tsr_device *device, size_t limit)
     return (size_t)(share && share < info->max_allocation ? share : info->max_allocation);
 }
 
-/* Samples a page, so that a page's images stay within `limit` bytes. A single batch is a page, too: it is written while
- * the host goes on, which a prediction of one image gains by. */
+/* Samples a page, so that a page's images stay within `limit` bytes. A small single batch is a page, too: it is written
+ * while the host goes on, which a prediction of one image gains by. */
 static tsr_status choose_page_size(tsr_samples *samples, int32_t batch, size_t limit)
 {
     bool fits = (size_t)samples->count <= limit / samples->sample_bytes;
     samples->page_size = samples->count;
-    samples->paged = !fits || samples->count <= batch;
+    bool small = (size_t)samples->count <= BLOCK_BYTES / samples->sample_bytes;
+    samples->paged = !fits || (small && samples->count <= batch);
     if (fits) return TSR_OK;
     samples->page_size = (int32_t)(limit / samples->sample_bytes) / batch * batch;
     if (samples->page_size > 0) return TSR_OK;

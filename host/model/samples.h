@@ -1,13 +1,13 @@
 /* Samples brought to the device: as bytes or floats, as they came, with the order in which they are used. A set that is
- * larger than one allocation is brought page by page, in that order, into two buffers in turn; one of a single batch is
- * one page. */
+ * larger than one allocation is brought page by page, in that order, into two buffers in turn; a small one of a single
+ * batch is one page. */
 #ifndef TSR_MODEL_SAMPLES_H
 #define TSR_MODEL_SAMPLES_H
 
 #include "device/device.h"
 #include "model/layer.h"
 
-/* One buffer of images and labels, and the host memory that it is written from when the set is paged. */
+/* One buffer of images and labels, and, of a paged set, the host memory that it is written from. */
 typedef struct tsr_page {
     cl_mem images, labels; /* labels: NULL without them */
     void *staged_images;
@@ -17,12 +17,12 @@ typedef struct tsr_page {
 
 typedef struct tsr_samples {
     tsr_device *device;
-    tsr_data data;       /* the caller's, who keeps it alive */
-    int32_t count;       /* samples used */
-    size_t sample_bytes; /* of one image */
-    bool paged;
-    int32_t page_size; /* samples a page: all, or a multiple of the batch size */
-    tsr_page pages[2]; /* the second one is there where there are several */
+    tsr_data data;        /* the caller's, who keeps it alive */
+    int32_t count;        /* samples used */
+    size_t sample_bytes;  /* of one image */
+    bool paged;           /* pages hold samples in the order of their use, and are written while the host goes on */
+    int32_t page_size;    /* samples a page: all, or a multiple of the batch size */
+    tsr_page pages[2];    /* the second one is there where there are several */
     int32_t loaded;       /* the page brought last; -1: none */
     int32_t *permutation; /* the samples in the order of their use */
     bool in_order;        /* it and the order on the device are the samples' own */
