@@ -71,11 +71,11 @@ VECTOR_LENGTH(16)
 #define vec_load(p)     JOIN(load, VW)(p)
 #define vec_store(v, p) JOIN(store, VW)(v, p)
 
-/* Asks for the line at p of global memory, which is read soon; p may point anywhere. */
+/* Asks for the line `ahead` elements behind p in global memory, which is read soon; there need not be one. */
 #ifdef __clang__
-#define prefetch_line(p) __builtin_prefetch((const void *)(size_t)(p))
+#define prefetch_line(p, ahead) __builtin_prefetch((const void *)((size_t)(p) + (ahead) * sizeof *(p)))
 #else
-#define prefetch_line(p)
+#define prefetch_line(p, ahead)
 #endif
 
 /* 0, 1, ..., VW - 1 */

@@ -207,7 +207,7 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
         for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
             for (int stretch = 0; stretch < STRETCHES; stretch++) {
                 const __global float *taps = filters + p * RUN + START(stretch);
-                IMAGE_POINTER to = image + (p - first) * image_row + START(stretch);
+                int to = (p - first) * image_row + START(stretch); /* perhaps before the image, until a row is added */
 #if BLOCK
                 for (int t = 0; t < windows; t += BLOCK) {
                     vec sum[BLOCK][ROWS][VECTORS];
@@ -215,7 +215,8 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
 #pragma unroll
                     for (int b = 0; b < BLOCK; b++) {
                         if (t + b >= windows || row[t + b] + KERNEL_HEIGHT <= begin || row[t + b] >= end) continue;
-                        add_sums(sum[b], stretch, to + row[t + b] * image_row + column[t + b] * CHANNELS, image_row);
+                        add_sums(sum[b], stretch, image + (to + row[t + b] * image_row + column[t + b] * CHANNELS),
+                                 image_row);
                     }
                 }
 #else
@@ -226,7 +227,7 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
                             int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
                             if (count[part][t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
                             scatter(list[part][t] + k * PART, count[part][t][k], gradient[t], taps, stretch,
-                                    to + r * image_row + c * CHANNELS, image_row);
+                                    image + (to + r * image_row + c * CHANNELS), image_row);
                         }
 #endif
             }

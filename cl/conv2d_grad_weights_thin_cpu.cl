@@ -15,11 +15,11 @@
  * reach over the convolution's output, too.
  *
  * Macros: those of conv2d_gradient.cl, but VW may be more than FILTERS and there is no VECTORS
- *         COLUMNS   numbers of a kernel row that are summed at a time
+ *         COLUMNS         numbers of a kernel row that are summed at a time
  *         FILTER_VECTORS  vectors of filters that are summed at a time
- *         WEIGHTS   1: dw is wanted
- *         BIAS      1: db is wanted
- *         GATHERED  1: x is gathered from a data set */
+ *         WEIGHTS         1: dw is wanted
+ *         BIAS            1: db is wanted
+ *         GATHERED        1: x is gathered from a data set */
 #include "conv2d_gradient.cl"
 #include "filters.cl"
 

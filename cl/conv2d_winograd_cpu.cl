@@ -43,16 +43,17 @@
 #define channel_vec_load(p)     JOIN(load, CHANNEL_VW)(p)
 #define channel_vec_store(v, p) JOIN(store, CHANNEL_VW)(v, p)
 
-/* The 4x4 pixels of a window whose first one is (row, column) of the image, perhaps outside, and lies at x: zeros for
- * those that are outside. */
+/* The 4x4 pixels, from channel c on, of a window whose first one is (row, column) of the image x, perhaps outside:
+ * zeros for those that are outside. */
 static inline void load_window(const __global float *restrict x, int x_row, int height, int width, int row, int column,
-                               channel_vec pixel[4][4])
+                               int c, channel_vec pixel[4][4])
 {
+    int at = row * x_row + column * CHANNELS + c;
     if (row >= 0 && row + 4 <= height && column >= 0 && column + 4 <= width) {
 #pragma unroll
         for (int i = 0; i < 4; i++)
 #pragma unroll
-            for (int j = 0; j < 4; j++) pixel[i][j] = channel_vec_load(x + i * x_row + j * CHANNELS);
+            for (int j = 0; j < 4; j++) pixel[i][j] = channel_vec_load(x + (at + i * x_row + j * CHANNELS));
         return;
     }
 #pragma unroll
@@ -61,7 +62,7 @@ static inline void load_window(const __global float *restrict x, int x_row, int 
         for (int j = 0; j < 4; j++) {
             pixel[i][j] = 0.0f;
             if (row + i >= 0 && row + i < height && column + j >= 0 && column + j < width)
-                pixel[i][j] = channel_vec_load(x + i * x_row + j * CHANNELS);
+                pixel[i][j] = channel_vec_load(x + (at + i * x_row + j * CHANNELS));
         }
 }
 
@@ -75,7 +76,7 @@ static inline void transform_pixels(const __global float *restrict x, int x_row,
         for (int begin = 0; begin < CHANNELS; begin += CHANNEL_VW) {
             int c = min(begin, CHANNELS - CHANNEL_VW);
             channel_vec a[4][4], d[4][4];
-            load_window(x + (i * x_row + j * CHANNELS + c), x_row, height, width, i, j, a);
+            load_window(x, x_row, height, width, i, j, c, a);
 #pragma unroll
             for (int k = 0; k < 4; k++) {
                 d[k][0] = a[k][0] - a[k][2];
@@ -116,7 +117,7 @@ static inline void multiply(const float *restrict points, int windows, __global 
                 for (int v = 0; v < BLOCK_VECTORS; v++) {
                     weight[v] = vec_load(weights + v * PANEL + c * VW);
 #if PANEL * BLOCK_VECTORS <= 4096 /* two points' filters fit into the first-level cache */
-                    prefetch_line(weights + (VECTORS + v) * PANEL + c * VW);
+                    prefetch_line(weights, (VECTORS + v) * PANEL + c * VW);
 #endif
                 }
 #pragma unroll

@@ -112,11 +112,11 @@ static void product(__global const float *a, int a_row, int a_term, __global con
         }
 }
 
-/* Losses and hits of VW rows whose logits, without bias, are z[class * lanes]; with TRAINING or PREDICT the gradients
- * of the logits take their place, (softmax(z) - onehot) / rows: the probabilities where the label is no class, for 1
- * row. */
-static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec label, int rows, __global float *losses,
-                           __global float *hits)
+/* Losses and hits of VW rows whose logits, without bias, are z[class * lanes]; with TRAINING or PREDICT
+ * (softmax(z) - onehot) / divisor takes their place: the gradients of the logits, or, with a label that is no class and
+ * the divisor 1, the probabilities. */
+static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec label, int divisor,
+                           __global float *losses, __global float *hits)
 {
     vec largest = (vec)(0.0f), at_label = (vec)(NAN), sum = (vec)(0.0f);
     ivec first = (ivec)(0);
@@ -146,7 +146,7 @@ static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec labe
 #if TRAINING || PREDICT
     for (int c = 0; c < CLASSES; c++) {
         vec onehot = select((vec)(0.0f), (vec)(1.0f), label == (ivec)(c));
-        vec_store((vec_load(z + c * lanes) / sum - onehot) / (float)rows, z + c * lanes);
+        vec_store((vec_load(z + c * lanes) / sum - onehot) / (float)divisor, z + c * lanes);
     }
 #endif
 }
@@ -320,40 +320,39 @@ static void backward(__global const float *across,
 }
 #endif
 
-__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void tail(__global const float *restrict x, int partials,
-                                                                  int partial_stride,
 #if PREDICT
-                                                                  __global float *restrict y,
+#define END_ARGUMENTS __global float *restrict y,
 #else
-     __global const int *restrict labels, ORDER_ARGUMENT __global float *restrict loss_sum, __global int *restrict counts,
-     __global const int *restrict clock,
+#define END_ARGUMENTS                                                                                                  \
+    __global const int *restrict labels, ORDER_ARGUMENT __global float *restrict loss_sum,                             \
+        __global int *restrict counts, __global const int *restrict clock,
 #endif
-                                                                  __global float *restrict w,
-                                                                  MOMENT_ARGUMENTS(w) BIAS_ARGUMENT
+
+__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
+tail(__global const float *restrict x, int partials, int partial_stride, END_ARGUMENTS __global float *restrict w,
+     MOMENT_ARGUMENTS(w) BIAS_ARGUMENT
 #if BIAS_GRADIENT
-                                                                      MOMENT_ARGUMENTS(b)
+     MOMENT_ARGUMENTS(b)
 #endif
 #if DROPOUT
-                                                                          uint key_low,
-                                                                  uint key_high, uint stream, float rate, float scale,
+     uint key_low, uint key_high, uint stream, float rate, float scale,
 #endif
 #if MASK == 3
-                                                                  __global const float *restrict from,
+     __global const float *restrict from,
 #endif
 #if DATA
-                                                                  __global float *restrict dx,
+     __global float *restrict dx,
 #endif
 #if WEIGHTS
-                                                                  __global float *restrict dw,
+     __global float *restrict dw,
 #endif
 #if BIAS_GRADIENT && !UPDATE
-                                                                  __global float *restrict db,
+     __global float *restrict db,
 #endif
 #if UPDATE
-                                                                  __global const float *restrict learning_rate,
+     __global const float *restrict learning_rate,
 #endif
-                                                                  __global float *restrict workspace, int rows,
-                                                                  int inputs)
+     __global float *restrict workspace, int rows, int inputs)
 {
     int lanes = (rows + VW - 1) / VW * VW, count = rows * inputs;
     __global float *hidden = workspace, *across = hidden + count, *z = across + inputs * lanes;

@@ -170,6 +170,28 @@ START_TEST(convolutions_leave_the_rest_to_lists)
 }
 END_TEST
 
+/* What a work-item adds up is too large for private memory; also in stripes. */
+START_TEST(large_images_lie_in_the_workspace)
+{
+    for (int i = 0; i < 4; i++) {
+        gradient_case c = {.fill = TEST_INTEGERS, .activated = i % 2, .function = TSR_RELU};
+        c.conv2d = (tsr_conv2d_descriptor){2, 13, 110, 66, 9, 3, 3, 1 + i / 2, 1 + i / 2, TSR_PADDING_SAME, true};
+        test_gradient_fit(&c);
+        run(&c, 1, TEST_INTEGERS);
+    }
+}
+END_TEST
+
+/* Fewer windows than a block would have, for the gradients of more would take too much memory. */
+START_TEST(products_of_many_filters)
+{
+    gradient_case c = {.fill = TEST_INTEGERS};
+    c.conv2d = (tsr_conv2d_descriptor){2, 3, 5, 3, 9000, 1, 1, 1, 1, TSR_PADDING_SAME, true};
+    test_gradient_fit(&c);
+    run(&c, 1, TEST_INTEGERS);
+}
+END_TEST
+
 START_TEST(lists_leave_too_many_filters_to_others)
 {
     gradient_case c = reference_layer(2);
@@ -188,6 +210,8 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, winograd_agrees_with_the_twin);
     tcase_add_test(tests, convolutions_leave_the_rest_to_lists);
     tcase_add_test(tests, lists_leave_too_many_filters_to_others);
+    tcase_add_test(tests, large_images_lie_in_the_workspace);
+    tcase_add_test(tests, products_of_many_filters);
     tcase_add_test(tests, lists_many_filters_in_parts);
     tcase_add_test(tests, sorts_large_windows_and_many_filters);
     tcase_add_test(tests, passes_on_what_is_not_finite);

@@ -320,6 +320,15 @@ START_TEST(a_loss_that_is_not_finite_stops_its_own_updates)
 }
 END_TEST
 
+/* Not-a-number reaches all classes of its row, and no other row. */
+START_TEST(predictions_of_what_is_not_finite)
+{
+    const double poisons[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 3; i++)
+        run(&(tail_case){.rows = 9, .inputs = 21, .classes = 10, .bias = true, .end = PREDICT, .poison = poisons[i]});
+}
+END_TEST
+
 START_TEST(nothing_changes_while_the_mark_is_set)
 {
     for (int i = 0; i < 3; i++)
@@ -442,6 +451,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, agrees_with_the_twins);
     tcase_add_test(tests, a_loss_that_is_not_finite_stops_its_own_updates);
+    tcase_add_test(tests, predictions_of_what_is_not_finite);
     tcase_add_test(tests, nothing_changes_while_the_mark_is_set);
     tcase_add_test(tests, updates_by_an_older_mark_are_none_of_its_own);
     tcase_add_test(tests, labels_outside_the_classes);

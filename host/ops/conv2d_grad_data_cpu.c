@@ -3,6 +3,14 @@
 
 #include <stdio.h>
 
+/* Bytes of a window's lists, and of the gradients of windows that are multiplied together, at most. */
+#define WINDOW_BYTES (256 * 1024)
+/* Bytes of an image that a work-item may hold in private memory: some of the second-level cache. */
+#define PRIVATE_BYTES (256 * 1024)
+/* Bytes of gradients that products go through in the first-level cache, and their windows at most. */
+#define PRODUCT_BYTES   (16 * 1024)
+#define PRODUCT_WINDOWS 64
+
 /* Rows of dx that one work-item computes: all of an image, or stripes of it where there are few images, but not so thin
  * that the windows that two of them share become many. */
 static int32_t stripe_rows(const tsr_conv2d_gradient *g)
@@ -18,11 +26,6 @@ static int32_t stripe_count(const tsr_conv2d_gradient *g)
 {
     return tsr_divide_up(g->conv2d->height, stripe_rows(g));
 }
-
-/* Bytes of a window's lists, and of the gradients of windows that are multiplied together, at most. */
-#define WINDOW_BYTES 262144
-/* Bytes of an image that a work-item may hold in private memory: some of the second-level cache. */
-#define PRIVATE_BYTES (256 * 1024)
 
 static size_t list_bytes(const tsr_conv2d_gradient *g)
 {
@@ -54,10 +57,9 @@ static int32_t part(const tsr_conv2d_gradient *g)
     return g->pool || g->conv2d->filters < few ? g->conv2d->filters : few;
 }
 
-/* How products are kept in registers: the rows and vectors of a kernel row, and the windows, that
- * take the fewest cycles, a cycle being two multiply-adds of vectors or two loads, which disturb a little besides; as
- * many at least as hide the latency of a sum. Vectors of 16 come with 32 registers, others with 16; sums and filters
- * should fit. */
+/* How products are kept in registers: the rows and vectors of a kernel row, and the windows, that take the fewest
+ * cycles, a cycle being two multiply-adds of vectors or two loads, which disturb a little besides; as many at least as
+ * hide the latency of a sum. Vectors of 16 come with 32 registers, others with 16; sums and filters should fit. */
 static tsr_conv2d_gradient_block product_block(const tsr_conv2d_gradient *g, const tsr_target *target, int32_t *windows)
 {
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels, height = g->conv2d->kernel_height;
@@ -84,7 +86,8 @@ static tsr_conv2d_gradient_block product_block(const tsr_conv2d_gradient *g, con
 /* Windows whose gradients are held at a time: blocks of a product that stay in the first-level cache beside filters. */
 static int32_t product_chunk(const tsr_conv2d_gradient *g, int32_t block)
 {
-    int32_t blocks = 16384 / (int32_t)sizeof(cl_float) / g->conv2d->filters / block, most = 64 / block;
+    int32_t blocks = PRODUCT_BYTES / (int32_t)sizeof(cl_float) / g->conv2d->filters / block;
+    int32_t most = PRODUCT_WINDOWS / block;
     if (blocks > most) blocks = most;
     return (blocks > 1 ? blocks : 1) * block;
 }

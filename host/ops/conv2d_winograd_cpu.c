@@ -59,7 +59,7 @@ static bool filters_kept(const tsr_conv2d_descriptor *c)
 /* Time for an image's windows, by point and channel. The unit is a multiply-add of vectors or a load: half a cycle
  * where a processor does two. A step of the loop over channels takes at least as many as hide the latency of a sum, and
  * storing the sums some more; each work-item reads all filters, at 32 bytes a unit or, where they do not stay in the
- * cache, 4; it also copies its pixels, which overlap with the next tile's. */
+ * cache, 4; it also reads its pixels, which overlap with the next tile's. */
 static double cost_of(const tsr_conv2d_descriptor *c, const blocking *k)
 {
     int32_t sums = k->block_windows * k->block_vectors, loads = k->block_windows + k->block_vectors;

@@ -8,12 +8,6 @@ static size_t taps_of(const tsr_conv2d_descriptor *conv2d)
     return (size_t)conv2d->kernel_height * (size_t)conv2d->kernel_width;
 }
 
-/* Parts of a vector each, of which the last may overlap with the one before. */
-static size_t vectors_of(int32_t count, int32_t vector)
-{
-    return ((size_t)count + (size_t)vector - 1) / (size_t)vector;
-}
-
 static bool is_winograd(tsr_form form)
 {
     return form == TSR_FORM_WINOGRAD || form == TSR_FORM_WINOGRAD_REVERSED;
@@ -34,7 +28,7 @@ size_t tsr_form_bytes(const tsr_target *target, tsr_form form, const tsr_conv2d_
 {
     if (!is_winograd(form)) return taps_of(conv2d) * (size_t)conv2d->channels * (size_t)conv2d->filters * sizeof(float);
     int32_t lanes = lanes_of(form, conv2d), vector = tsr_vector_within(target, lanes);
-    return 16 * (size_t)depth_of(form, conv2d) * vectors_of(lanes, vector) * (size_t)vector * sizeof(float);
+    return 16 * (size_t)depth_of(form, conv2d) * (size_t)tsr_round_up(lanes, vector) * sizeof(float);
 }
 
 /* Floats of a vector, at most what there is to turn. */
@@ -50,7 +44,7 @@ static int32_t vector_of(const tsr_target *target, tsr_form form, const tsr_conv
 static void launch_winograd(tsr_step *step, tsr_launch *launch, tsr_form form, const tsr_conv2d_descriptor *conv2d,
                             int32_t vector, tsr_status *status)
 {
-    size_t pairs = (size_t)depth_of(form, conv2d) * vectors_of(lanes_of(form, conv2d), vector);
+    size_t pairs = (size_t)depth_of(form, conv2d) * (size_t)tsr_divide_up(lanes_of(form, conv2d), vector);
     tsr_launch_int(launch, conv2d->channels, status);
     tsr_launch_int(launch, conv2d->filters, status);
     tsr_launch_elementwise(step, launch, pairs, 16, status);
@@ -66,7 +60,7 @@ static void launch_turned(tsr_step *step, tsr_launch *launch, tsr_form form, con
     tsr_launch_int(launch, conv2d->filters, status);
     tsr_launch_int(launch, form == TSR_FORM_TRANSPOSED ? (int32_t)(whole ? count : count / taps) : (int32_t)taps,
                    status);
-    size_t global[2] = {vectors_of(conv2d->filters, vector), whole ? 1 : taps}, local[2] = {cpu ? 1 : 64, 1};
+    size_t global[2] = {(size_t)tsr_divide_up(conv2d->filters, vector), whole ? 1 : taps}, local[2] = {cpu ? 1 : 64, 1};
     tsr_launch_over(step, launch, 2, global, local, true, status);
 }
 

@@ -31,7 +31,7 @@ static tsr_status prepare(tsr_step *step)
     /* On CPUs a sample a work-item, unless it is large. */
     int32_t chunk = cpu ? (g->sample < 16384 ? g->sample : 16384) : 1;
     tsr_launch_int(launch, chunk, &status);
-    size_t global[2] = {((size_t)g->sample + (size_t)chunk - 1) / (size_t)chunk, (size_t)g->batch};
+    size_t global[2] = {(size_t)tsr_divide_up(g->sample, chunk), (size_t)g->batch};
     size_t wide[2] = {64, 1}, tall[2] = {1, 64}, alone[2] = {1, 1};
     tsr_launch_over(step, launch, 2, global, cpu ? alone : global[0] >= 64 ? wide : tall, true, &status);
     return status;

@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 /* What the one work-item may have to do: rows x inputs x (classes + PASSES), where the passes over the inputs count as
- * PASSES classes. The unit takes about 0.12 ns, so that this much takes as long as the launches it saves do with the
- * work-items of two cores; from there on, more cores would be better. */
+ * PASSES classes, and the rows are those that fill two vectors. The unit takes about 0.12 ns, so that this much takes
+ * as long as the launches it saves do with the work-items of two cores; from there on, more cores would be better. */
 #define PASSES    16
 #define MOST_WORK (1 << 20)
 
@@ -241,7 +241,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     if (!tsr_dense_cpu_suits(target, needs)) return false;
     parts p = parts_of(span);
     if (p.update_w && !tsr_optimizer_suits(p.update_w, p.update_b, needs)) return false;
-    if ((int64_t)p.rows * p.inputs > MOST_WORK / (p.classes + PASSES))
+    if (tsr_round_up(p.rows, 2 * width_of(target, &p)) * p.inputs > MOST_WORK / (p.classes + PASSES))
         return tsr_refuse(needs,
                           "%d rows of %d inputs and %d classes are more than one work-item does in the time of the "
                           "launches saved",
@@ -257,7 +257,7 @@ static void options_of(const tsr_step *step, const parts *p, char *options, size
     char function[TSR_ACTIVATION_OPTIONS] = "", optimizer[TSR_OPTIMIZER_OPTIONS] = "";
     if (either) tsr_activation_options(&either->as.activation, function);
     if (p->update_w) tsr_optimizer_options(&p->update_w->as.update, optimizer);
-    int32_t block = (int32_t)tsr_divide_up(p->classes, tsr_divide_up(p->classes, 6));
+    int32_t block = tsr_equal_parts(p->classes, 6);
     snprintf(options, size,
              "-DVW=%u -DCLASSES=%d -DBLOCK=%d -DPREDICT=%d -DFORWARD_ACTIVATION=%d -DDROPOUT=%d -DGATHER=%d -DBIAS=%d "
              "-DTRAINING=%d"

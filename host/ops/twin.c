@@ -317,16 +317,14 @@ static double underflow(const tsr_twins *t, const tsr_primitive *p, size_t e)
     return isfinite(factor) ? factor * 0x1p-126 : 0x1p-126;
 }
 
-/* Bits of the number of an element in its row by which elements that make a result together are told apart. */
-static int element_bits(const tsr_twins *t, const tsr_primitive *p)
+/* Elements of a row that makes a result together; 2 for what is elementwise. */
+static size_t row_elements(const tsr_twins *t, const tsr_primitive *p)
 {
+    bool activation = p->kind == TSR_KIND_ACTIVATION || p->kind == TSR_KIND_ACTIVATION_GRAD;
     bool rows = p->kind == TSR_KIND_SOFTMAX_CROSS_ENTROPY || p->kind == TSR_KIND_SOFTMAX_CROSS_ENTROPY_GRAD ||
-                (p->kind == TSR_KIND_ACTIVATION && p->as.activation.function == TSR_SOFTMAX);
+                (activation && p->as.activation.function == TSR_SOFTMAX);
     const tsr_value *x = &t->graph->values[p->inputs[0]];
-    int32_t columns = rows ? x->extent[x->rank - 1] : 2;
-    int bits = 1;
-    while (columns > 1 << bits) bits++;
-    return bits;
+    return rows ? (size_t)x->extent[x->rank - 1] : 2;
 }
 
 /* Adds what the inputs' bounds make of the outputs: the twin with its inputs moved up, down, and to both sides, so that
@@ -336,10 +334,10 @@ static tsr_status add_moved(tsr_twins *t, const tsr_primitive *p)
     twin_run r;
     tsr_status status = begin_run(t, p, &r);
     if (status) return status;
-    const tsr_value *x = &t->graph->values[p->inputs[0]];
-    size_t columns = x->rank ? (size_t)x->extent[x->rank - 1] : 1;
-    int ways = 2 + 2 * element_bits(t, p);
-    for (int way = 0; way < ways; way++) {
+    size_t columns = row_elements(t, p);
+    int bits = 1; /* of the number of an element in its row */
+    while (columns > (size_t)1 << bits) bits++;
+    for (int way = 0; way < 2 + 2 * bits; way++) {
         int bit = way / 2 - 1; /* -1: all move alike */
         for (int i = 0; i < p->input_count; i++)
             for (size_t e = 0; e < count_of(t, p->inputs[i]); e++) {

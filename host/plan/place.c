@@ -150,7 +150,7 @@ static size_t lowest_offset(const tsr_slot *slot, tsr_slot *const *placed, size_
             const tsr_slot *other = placed[i];
             if (other->arena != arena || !overlap_in_time(slot, other)) continue;
             if (offset < other->offset + other->bytes && other->offset < offset + slot->bytes) {
-                offset = (other->offset + other->bytes + alignment - 1) / alignment * alignment;
+                offset = (size_t)tsr_round_up((int64_t)(other->offset + other->bytes), (int64_t)alignment);
                 moved = true;
             }
         }

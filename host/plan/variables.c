@@ -48,7 +48,7 @@ tsr_status tsr_variables_create(tsr_device *device, const size_t *counts, int sl
     for (int i = 0; i < slots; i++) {
         v->counts[i] = counts[i];
         v->offsets[i] = v->bytes;
-        v->bytes += (counts[i] * sizeof(float) + alignment - 1) / alignment * alignment;
+        v->bytes += (size_t)tsr_round_up((int64_t)(counts[i] * sizeof(float)), (int64_t)alignment);
     }
     for (int f = 0; f <= moments && !status; f++) {
         v->parts[f] = tsr_alloc((size_t)slots, sizeof(cl_mem));
