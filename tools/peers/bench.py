@@ -117,7 +117,7 @@ def tessera_growth(settings):
         return tessera_bench(settings.tessera, *arguments)["training"]
 
     by_batch = {batch: [] for batch in (32, 64, 128, 256)}
-    by_images = {32 * steps: [] for steps in (250, 500, 1000)}
+    by_images = {32 * steps: [] for steps in (375, 750, 1500)}
     for number in range(settings.rounds):
         say(f"round {number + 1} of {settings.rounds}: growth, Tessera")
         for batch, speeds in by_batch.items():
