@@ -19,42 +19,15 @@
  *         WEIGHTS   1: dw is wanted
  *         BIAS      1: db is wanted */
 #include "conv2d_gradient.cl"
+#include "filters.cl"
 
-#define BLOCK 8 /* filters that are listed together */
+#define BLOCK 8 /* filters that are listed together, as a vector of 8 */
 #define LISTS (BLOCKS * BLOCK)
 #define CHUNK 64 /* windows whose lists are held at a time, at most */
 
 /* Where the sums of a run lie: each stretch apart, as one that reaches back must not add to the other's sums. */
 #define RUN_SUMS  (STRETCHES * STRETCH)
 #define SUM_OF(e) ((e) < (STRETCHES - 1) * STRETCH ? (e) : (e) + RUN_SUMS - RUN)
-
-/* BLOCK floats at p, of which `present` are there; zeros for the others. */
-static inline float8 load_block(const __global float *restrict p, int present)
-{
-    if (present >= BLOCK) return load8(p);
-    float lanes[BLOCK];
-    for (int b = 0; b < BLOCK; b++) lanes[b] = b < present ? p[b] : 0.0f;
-    return load8(lanes);
-}
-
-static inline int8 load_winners(const __global uchar *restrict p, int present)
-{
-    if (present >= BLOCK) return convert_int8(load8(p));
-    int lanes[BLOCK];
-    for (int b = 0; b < BLOCK; b++) lanes[b] = b < present ? p[b] : 0;
-    return load8(lanes);
-}
-
-static inline void store_block(float8 v, __global float *restrict p, int present)
-{
-    if (present >= BLOCK) {
-        store8(v, p);
-        return;
-    }
-    float lanes[BLOCK];
-    store8(v, lanes);
-    for (int b = 0; b < present; b++) p[b] = lanes[b];
-}
 
 /* Where the gradient of a partition's windows lies, and its images. */
 typedef struct windows {
@@ -73,14 +46,14 @@ static inline void list_windows(windows w, int first, int end, int present, int 
     float gradients[CHUNK][BLOCK];
     int n = first / (w.rows * w.columns), i = first / w.columns % w.rows, j = first % w.columns;
     for (int t = first; t < end; t++) {
-        float8 g = load_block(w.dy + n * w.dy_image + i * w.dy_row + j * FILTERS, present);
+        float8 g = floats_load8(w.dy + n * w.dy_image + i * w.dy_row + j * FILTERS, present);
 #if ACTIVATED
-        g = GRADIENT(float8, g, load_block(w.y + n * w.y_image + i * w.y_row + j * FILTERS, present));
+        g = GRADIENT(float8, g, floats_load8(w.y + n * w.y_image + i * w.y_row + j * FILTERS, present));
 #endif
         *bias += g;
         int8 k = 0;
 #if POOLED
-        k = load_winners(w.winner + t * FILTERS, present);
+        k = winners_load8(w.winner + t * FILTERS, present);
 #endif
         int8 at = n * w.x_image + (i * POOL_STRIDE_HEIGHT - w.pool_top + k / POOL_WIDTH) * (STRIDE_HEIGHT * w.x_row) +
                   (j * POOL_STRIDE_WIDTH - w.pool_left + k % POOL_WIDTH) * (STRIDE_WIDTH * CHANNELS);
@@ -189,12 +162,12 @@ conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float 
             for (int f = 0; f < present; f += BLOCK) {
                 const __global float *s = sums + (f * KERNEL_HEIGHT + p) * RUN_SUMS + SUM_OF(e);
 #define SUM(b) s[b * KERNEL_HEIGHT * RUN_SUMS]
-                store_block((float8)(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5), SUM(6), SUM(7)),
+                floats_store8((float8)(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5), SUM(6), SUM(7)),
                             dw + (p * RUN + e) * FILTERS + f, present - f);
             }
 #endif
 #if BIAS
     for (int f = 0; f < present; f += BLOCK)
-        store_block(bias[f / BLOCK], db + (long)partition * db_stride + f0 + f, present - f);
+        floats_store8(bias[f / BLOCK], db + (long)partition * db_stride + f0 + f, present - f);
 #endif
 }

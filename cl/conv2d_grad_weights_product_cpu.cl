@@ -23,6 +23,7 @@
  *         CHUNK                         cells that are packed together
  *         WEIGHTS, BIAS                 1: dw, db is wanted */
 #include "conv2d_gradient.cl"
+#include "filters.cl"
 
 #define BLOCK_FILTERS (FILTER_VECTORS * VW)
 #define TILES_ACROSS  ((RUN + TILE_RUN - 1) / TILE_RUN)
@@ -111,9 +112,7 @@ static inline void add_gradients(const float *restrict gradients, int count, flo
 
 static inline void store_filters(const float *restrict from, __global float *restrict to, int present)
 {
-    int f = 0;
-    for (; f + VW <= present; f += VW) vec_store(vec_load(from + f), to + f);
-    for (; f < present; f++) to[f] = from[f];
+    for (int f = 0; f < present; f += VW) JOIN(floats_store, VW)(vec_load(from + f), to + f, present - f);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
