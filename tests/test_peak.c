@@ -23,6 +23,8 @@ START_TEST(figures_agree_with_the_profile)
     ck_assert_msg(peak.flops > 1e7 && peak.flops < 1e16, "%g FLOP/s", peak.flops);
     ck_assert_msg(peak.bandwidth > 1e7 && peak.bandwidth < 1e14, "%g bytes/s", peak.bandwidth);
     ck_assert_msg(peak.launch_seconds > 0 && peak.launch_seconds < 0.1, "%g s a launch", peak.launch_seconds);
+    ck_assert_msg(peak.profiled_launch_seconds > 0 && peak.profiled_launch_seconds < 0.1, "%g s in the profile",
+                  peak.profiled_launch_seconds);
     tsr_device_close(device);
 }
 END_TEST

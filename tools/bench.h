@@ -33,17 +33,21 @@ typedef struct bench_prediction {
     double seconds;     /* of a round, images moved to the device and predictions back included */
 } bench_prediction;
 
+/* One round: the peak, training steps, and as many of them on a device that measures each kernel, one after another, so
+ * that what else happens on the machine meets all of them. */
+typedef struct bench_round {
+    tsr_peak peak;
+    double step;          /* seconds of a training step */
+    double profiled_step; /* seconds of a step while kernels are measured */
+    double inside;        /* seconds of such a step that kernels take */
+} bench_round;
+
 /* What was measured. */
 typedef struct bench_results {
-    tsr_peak peak;
     double ready;  /* seconds from the model to the end of its first step */
     int64_t steps; /* in a round */
-    double step;   /* seconds of a training step */
-
-    /* From a run of its own on a device that measures each kernel, which costs a little. */
-    int64_t profiled_steps;
-    double profiled_step; /* seconds of a step of that run */
-    tsr_profile_row *parts;
+    bench_round rounds[BENCH_ROUNDS];
+    tsr_profile_row *parts; /* of the profiled steps of all rounds */
     size_t part_count;
 
     bench_prediction predictions[BENCH_PREDICTIONS]; /* the last one with the batch size left to the library */

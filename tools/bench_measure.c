@@ -2,30 +2,32 @@
 #include "bench.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* A round of training, and of prediction, takes about this long unless told otherwise. */
-static const double training_seconds = 1, prediction_seconds = 0.5;
+/* Training, and predicting, takes about this long in a round unless told otherwise. */
+static const double training_seconds = 0.5, prediction_seconds = 0.5;
 enum { FEWEST_STEPS = 5, MOST_STEPS = 1500, TRIAL_STEPS = 10, MOST_IMAGES = 10000 };
 
-/* Trains for `epochs` rounds of `steps`, or of as many as there are images for; *step (may be NULL) is the median time
- * of a step of all rounds but the first. */
-static tsr_status train(const bench_settings *settings, tsr_model *model, tsr_data data, int64_t steps, int32_t epochs,
-                        const tsr_callback *callback, double *step)
+/* Leaves out of the profile what getting ready took. */
+static tsr_status reset_profile(void *context, tsr_model *model, int32_t epoch)
 {
+    (void)context;
+    (void)epoch;
+    tsr_device_profile_reset(tsr_model_device(model));
+    return TSR_OK;
+}
+
+/* Trains `steps` steps, or as many as there are images for; *step: seconds of one. */
+static tsr_status train(const bench_settings *settings, tsr_model *model, tsr_data data, int64_t steps, double *step)
+{
+    const tsr_callback callback = {.on_epoch_begin = reset_profile};
     tsr_history history = {0};
-    double seconds[BENCH_ROUNDS];
     if (data.count > steps * settings->batch_size) data.count = steps * settings->batch_size;
-    const tsr_fit_options options = {.epochs = epochs,
-                                     .batch_size = (int32_t)settings->batch_size,
-                                     .callbacks = callback,
-                                     .callback_count = callback ? 1 : 0};
+    const tsr_fit_options options = {
+        .epochs = 1, .batch_size = (int32_t)settings->batch_size, .callbacks = &callback, .callback_count = 1};
     tsr_status status = tsr_model_fit(model, &data, &options, &history);
-    double taken = (double)((data.count + settings->batch_size - 1) / settings->batch_size);
-    int rounds = epochs - 1 < BENCH_ROUNDS ? epochs - 1 : BENCH_ROUNDS;
-    if (!status && step) {
-        for (int i = 0; i < rounds; i++) seconds[i] = history.epochs[i + 1].seconds / taken;
-        *step = bench_median(seconds, (size_t)rounds);
-    }
+    int64_t taken = (data.count + settings->batch_size - 1) / settings->batch_size;
+    if (!status) *step = history.epochs[0].seconds / (double)taken;
     tsr_history_clear(&history);
     return status;
 }
@@ -38,7 +40,8 @@ static tsr_status choose_steps(const bench_settings *settings, const bench_workl
     int64_t most = workload->data.count / settings->batch_size;
     *steps = settings->steps;
     if (!*steps) {
-        tsr_status status = train(settings, model, workload->data, TRIAL_STEPS, 2, NULL, &step);
+        tsr_status status = train(settings, model, workload->data, TRIAL_STEPS, &step);
+        if (!status) status = train(settings, model, workload->data, TRIAL_STEPS, &step);
         if (status) return status;
         *steps = step * MOST_STEPS < training_seconds ? MOST_STEPS : (int64_t)(training_seconds / step);
         if (*steps < FEWEST_STEPS) *steps = FEWEST_STEPS;
@@ -52,31 +55,70 @@ static tsr_status compile(const bench_settings *settings, tsr_model *model, tsr_
     return tsr_model_compile(model, device, &(tsr_compile_options){.seed = 42, .gemm = (tsr_gemm)settings->gemm});
 }
 
-/* What warming up took does not count. */
-static tsr_status forget_warm_up(void *context, tsr_model *model, int32_t epoch)
+/* The device and the model whose kernels are measured, which costs a little. */
+typedef struct profiled {
+    tsr_device *device;
+    tsr_model *model;
+} profiled;
+
+static tsr_status open_profiled(const bench_settings *settings, profiled *p)
 {
-    (void)context;
-    if (epoch <= 2) tsr_device_profile_reset(tsr_model_device(model));
+    tsr_status status = tsr_device_open(settings->device, true, &p->device);
+    if (!status) (void)tsr_tune_apply(p->device); /* that it cannot was said when the first device was opened */
+    if (!status) status = command_open_model(settings->model, &p->model, NULL);
+    return status ? status : compile(settings, p->model, p->device);
+}
+
+/* Adds what each kernel took to results->parts. */
+static tsr_status add_parts(const tsr_profile_row *rows, size_t count, bench_results *results)
+{
+    for (size_t i = 0; i < count; i++) {
+        tsr_profile_row *part = results->parts, *end = part + results->part_count;
+        while (part < end && (strcmp(part->name, rows[i].name) || strcmp(part->layers, rows[i].layers))) part++;
+        if (part == end) {
+            tsr_profile_row *grown = realloc(results->parts, (results->part_count + 1) * sizeof *grown);
+            if (!grown) return TSR_OUT_OF_MEMORY;
+            results->parts = grown;
+            grown[results->part_count++] = rows[i];
+            continue;
+        }
+        part->launches += rows[i].launches;
+        part->seconds += rows[i].seconds;
+        part->flops += rows[i].flops;
+    }
     return TSR_OK;
 }
 
-/* Measures the kernels of training steps, on a device and a model of their own. */
-static tsr_status measure_parts(const bench_settings *settings, const bench_workload *workload, bench_results *results)
+/* Round -1 warms up. */
+static tsr_status measure_round(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+                                const profiled *p, int index, bench_results *results)
 {
-    const tsr_callback callback = {.on_epoch_begin = forget_warm_up};
-    tsr_device *device = NULL;
-    tsr_model *model = NULL;
-    tsr_status status = tsr_device_open(settings->device, true, &device);
-    if (!status) (void)tsr_tune_apply(device); /* that it cannot was said when the first device was opened */
-    if (!status) status = command_open_model(settings->model, &model, NULL);
-    if (!status) status = compile(settings, model, device);
-    if (!status)
-        status = train(settings, model, workload->data, results->steps, 1 + BENCH_ROUNDS, &callback,
-                       &results->profiled_step);
-    results->profiled_steps = results->steps * BENCH_ROUNDS;
-    if (!status) status = tsr_device_profile(device, &results->parts, &results->part_count);
-    tsr_model_free(model);
-    tsr_device_close(device);
+    bench_round round = {0};
+    tsr_profile_row *rows = NULL;
+    size_t count = 0;
+    tsr_status status = tsr_measure_peak(tsr_model_device(model), &round.peak);
+    if (!status) status = train(settings, model, workload->data, results->steps, &round.step);
+    if (!status) status = train(settings, p->model, workload->data, results->steps, &round.profiled_step);
+    if (!status) status = tsr_device_profile(p->device, &rows, &count);
+    for (size_t i = 0; i < count; i++) round.inside += rows[i].seconds / (double)results->steps;
+    if (!status && index >= 0) {
+        results->rounds[index] = round;
+        status = add_parts(rows, count, results);
+    }
+    free(rows);
+    return status;
+}
+
+static tsr_status measure_training(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+                                   bench_results *results)
+{
+    profiled p = {0};
+    tsr_status status = choose_steps(settings, workload, model, &results->steps);
+    if (!status) status = open_profiled(settings, &p);
+    for (int i = -1; i < BENCH_ROUNDS && !status; i++)
+        status = measure_round(settings, workload, model, &p, i, results);
+    tsr_model_free(p.model);
+    tsr_device_close(p.device);
     return status;
 }
 
@@ -150,31 +192,14 @@ static tsr_status measure_predictions(const bench_settings *settings, const benc
     return status ? status : measure_answer(model, workload->data, &results->answer);
 }
 
-/* Measures the peak and keeps the best of several times, since other work on the machine only takes away. */
-static tsr_status measure_peak(tsr_device *device, tsr_peak *best)
-{
-    tsr_peak peak;
-    tsr_status status = tsr_measure_peak(device, &peak);
-    if (status) return status;
-    if (peak.flops > best->flops) best->flops = peak.flops;
-    if (peak.bandwidth > best->bandwidth) best->bandwidth = peak.bandwidth;
-    if (!best->launch_seconds || peak.launch_seconds < best->launch_seconds) best->launch_seconds = peak.launch_seconds;
-    return TSR_OK;
-}
-
 tsr_status bench_measure(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
                          tsr_device *device, bench_results *results)
 {
-    double start = command_seconds();
+    double start = command_seconds(), step;
     tsr_status status = compile(settings, model, device);
-    if (!status) status = train(settings, model, workload->data, 1, 1, NULL, NULL);
+    if (!status) status = train(settings, model, workload->data, 1, &step);
     results->ready = command_seconds() - start;
-    if (!status) status = choose_steps(settings, workload, model, &results->steps);
-    if (!status) status = measure_peak(device, &results->peak);
-    if (!status)
-        status = train(settings, model, workload->data, results->steps, 1 + BENCH_ROUNDS, NULL, &results->step);
-    if (!status) status = measure_peak(device, &results->peak);
-    if (!status) status = measure_parts(settings, workload, results);
+    if (!status) status = measure_training(settings, workload, model, results);
     if (!status) status = measure_predictions(settings, workload, model, results);
     return status;
 }

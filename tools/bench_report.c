@@ -4,26 +4,46 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Figures that follow from what was measured. */
+/* Figures that follow from what was measured; times and shares are medians of the rounds. */
 typedef struct derived {
-    double flops;    /* of a step, counted as dense work */
-    double inside;   /* seconds of a step that kernels take */
-    double launches; /* of a step */
-    double ratio;    /* of the time of a step to that of its dense work at the peak */
+    tsr_peak peak;
+    double step, profiled_step; /* seconds */
+    double profiled_steps;      /* of all rounds */
+    double flops;               /* of a step, counted as dense work */
+    double launches;            /* of a step */
+    double inside;              /* seconds of a profiled step that kernels take */
+    double share;               /* of a profiled step that kernels take */
+    double ratio;               /* of the time of a step to that of its dense work at the round's peak */
 } derived;
 
 static derived derive(const bench_results *results)
 {
-    derived d = {0};
+    derived d = {.profiled_steps = (double)(BENCH_ROUNDS * results->steps)};
+    double flops[BENCH_ROUNDS], bandwidth[BENCH_ROUNDS], launch[BENCH_ROUNDS], step[BENCH_ROUNDS],
+        profiled[BENCH_ROUNDS], inside[BENCH_ROUNDS], share[BENCH_ROUNDS], ratio[BENCH_ROUNDS];
     for (size_t i = 0; i < results->part_count; i++) {
-        d.flops += results->parts[i].flops;
-        d.inside += results->parts[i].seconds;
-        d.launches += (double)results->parts[i].launches;
+        d.flops += results->parts[i].flops / d.profiled_steps;
+        d.launches += (double)results->parts[i].launches / d.profiled_steps;
     }
-    d.flops /= (double)results->profiled_steps;
-    d.inside /= (double)results->profiled_steps;
-    d.launches /= (double)results->profiled_steps;
-    d.ratio = d.flops > 0 ? results->step / (d.flops / results->peak.flops) : 0;
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
+        const bench_round *round = &results->rounds[i];
+        flops[i] = round->peak.flops;
+        bandwidth[i] = round->peak.bandwidth;
+        launch[i] = round->peak.launch_seconds;
+        step[i] = round->step;
+        profiled[i] = round->profiled_step;
+        inside[i] = round->inside;
+        share[i] = round->inside / round->profiled_step;
+        ratio[i] = d.flops > 0 ? round->step / (d.flops / round->peak.flops) : 0;
+    }
+    d.peak.flops = bench_median(flops, BENCH_ROUNDS);
+    d.peak.bandwidth = bench_median(bandwidth, BENCH_ROUNDS);
+    d.peak.launch_seconds = bench_median(launch, BENCH_ROUNDS);
+    d.step = bench_median(step, BENCH_ROUNDS);
+    d.profiled_step = bench_median(profiled, BENCH_ROUNDS);
+    d.inside = bench_median(inside, BENCH_ROUNDS);
+    d.share = bench_median(share, BENCH_ROUNDS);
+    d.ratio = bench_median(ratio, BENCH_ROUNDS);
     return d;
 }
 
@@ -53,10 +73,10 @@ static void print_parts(const bench_results *results, const derived *d)
     printf("%-*s  %-*s  LAUNCHES  MS A STEP    SHARE  GFLOP/S  OF PEAK\n", name, "KERNEL", layers, "LAYERS");
     for (size_t i = 0; i < results->part_count; i++) {
         const tsr_profile_row *part = &results->parts[i];
-        double speed = rate(results, i), steps = (double)results->profiled_steps;
+        double speed = rate(results, i), seconds = part->seconds / d->profiled_steps;
         printf("%-*s  %-*s  %8.4g  %9.4f  %5.1f %%", name, part->name, layers, part->layers,
-               (double)part->launches / steps, part->seconds / steps * 1e3, part->seconds / steps / d->inside * 100);
-        if (speed > 0) printf("  %7.1f  %5.1f %%", speed * 1e-9, speed / results->peak.flops * 100);
+               (double)part->launches / d->profiled_steps, seconds * 1e3, seconds / d->inside * 100);
+        if (speed > 0) printf("  %7.1f  %5.1f %%", speed * 1e-9, speed / d->peak.flops * 100);
         putchar('\n');
     }
 }
@@ -66,20 +86,18 @@ void bench_print(const bench_settings *settings, const bench_workload *workload,
     derived d = derive(results);
     printf("Images: %s\n", workload->source);
     printf("Ready to train after %.2f s (kernels built, first step done)\n", results->ready);
-    printf("Peak, measured: %.1f GFLOP/s, %.1f GB/s, %.1f us a launch\n\n", results->peak.flops * 1e-9,
-           results->peak.bandwidth * 1e-9, results->peak.launch_seconds * 1e6);
+    printf("Peak, measured: %.1f GFLOP/s, %.1f GB/s, %.1f us a launch\n\n", d.peak.flops * 1e-9,
+           d.peak.bandwidth * 1e-9, d.peak.launch_seconds * 1e6);
 
     printf("Training, batch %lld: %.3f ms a step, %.0f images/s (median of %d rounds of %lld steps)\n",
-           (long long)settings->batch_size, results->step * 1e3, (double)settings->batch_size / results->step,
-           BENCH_ROUNDS, (long long)results->steps);
+           (long long)settings->batch_size, d.step * 1e3, (double)settings->batch_size / d.step, BENCH_ROUNDS,
+           (long long)results->steps);
     if (d.flops > 0)
         printf("  %.1f MFLOP a step counted as dense work: %.1f GFLOP/s, %.2f times the time that it takes at the "
                "peak\n",
-               d.flops * 1e-6, d.flops / results->step * 1e-9, d.ratio);
-    printf("  %.4g launches a step; %.3f ms of it, %.1f %%, inside kernels (%.1f %% of the %.3f ms while they are "
-           "measured)\n",
-           d.launches, d.inside * 1e3, d.inside / results->step * 100, d.inside / results->profiled_step * 100,
-           results->profiled_step * 1e3);
+               d.flops * 1e-6, d.flops / d.step * 1e-9, d.ratio);
+    printf("  %.4g launches a step, %.1f %% of it inside kernels (%.3f of %.3f ms while they are measured)\n",
+           d.launches, d.share * 100, d.inside * 1e3, d.profiled_step * 1e3);
     for (int i = 0; i < BENCH_PREDICTIONS; i++) {
         const bench_prediction *p = &results->predictions[i];
         if (p->batch_size)
@@ -93,39 +111,56 @@ void bench_print(const bench_settings *settings, const bench_workload *workload,
     print_parts(results, &d);
 }
 
-static json_t *parts_json(const bench_results *results)
+static json_t *parts_json(const bench_results *results, const derived *d)
 {
     json_t *parts = json_array();
-    double steps = (double)results->profiled_steps;
     for (size_t i = 0; i < results->part_count; i++) {
         const tsr_profile_row *part = &results->parts[i];
         double speed = rate(results, i);
-        json_t *row =
-            json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", part->name, "layers", part->layers, "launches",
-                      (double)part->launches / steps, "seconds", part->seconds / steps, "flops", part->flops / steps);
+        json_t *row = json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", part->name, "layers", part->layers, "launches",
+                                (double)part->launches / d->profiled_steps, "seconds",
+                                part->seconds / d->profiled_steps, "flops", part->flops / d->profiled_steps);
         if (row && speed > 0) {
             json_object_set_new(row, "flops_per_second", json_real(speed));
-            json_object_set_new(row, "peak_share", json_real(speed / results->peak.flops));
+            json_object_set_new(row, "peak_share", json_real(speed / d->peak.flops));
         }
         json_array_append_new(parts, row);
     }
     return parts;
 }
 
-static json_t *training_json(const bench_settings *settings, const bench_results *results)
+static json_t *peak_json(const tsr_peak *peak)
 {
-    derived d = derive(results);
-    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "batch_size",
-                     (json_int_t)settings->batch_size, "steps", (json_int_t)results->steps, "step_seconds",
-                     results->step, "images_per_second", (double)settings->batch_size / results->step, "flops", d.flops,
-                     "flops_per_second", d.flops / results->step, "dense_time_ratio", d.ratio, "launches", d.launches,
-                     "kernel_seconds", d.inside, "kernel_share", d.inside / results->step, "measured_step_seconds",
-                     results->profiled_step);
+    return json_pack("{s:f, s:f, s:f}", "flops_per_second", peak->flops, "bytes_per_second", peak->bandwidth,
+                     "launch_seconds", peak->launch_seconds);
+}
+
+static json_t *rounds_json(const bench_results *results)
+{
+    json_t *rounds = json_array();
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
+        const bench_round *round = &results->rounds[i];
+        json_array_append_new(rounds, json_pack("{s:o, s:f, s:f, s:f}", "peak", peak_json(&round->peak), "step_seconds",
+                                                round->step, "measured_step_seconds", round->profiled_step,
+                                                "kernel_seconds", round->inside));
+    }
+    return rounds;
+}
+
+static json_t *training_json(const bench_settings *settings, const bench_results *results, const derived *d)
+{
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "batch_size",
+                     (json_int_t)settings->batch_size, "steps", (json_int_t)results->steps, "step_seconds", d->step,
+                     "images_per_second", (double)settings->batch_size / d->step, "flops", d->flops, "flops_per_second",
+                     d->flops / d->step, "dense_time_ratio", d->ratio, "launches", d->launches, "measured_step_seconds",
+                     d->profiled_step, "kernel_seconds", d->inside, "kernel_share", d->share, "rounds",
+                     rounds_json(results));
 }
 
 json_t *bench_json(const bench_settings *settings, const bench_workload *workload, const bench_results *results,
                    const tsr_device *device)
 {
+    derived d = derive(results);
     json_t *predictions = json_array();
     for (int i = 0; i < BENCH_PREDICTIONS; i++) {
         const bench_prediction *p = &results->predictions[i];
@@ -135,11 +170,10 @@ json_t *bench_json(const bench_settings *settings, const bench_workload *workloa
             json_object_set_new(row, "batch_size", p->batch_size ? json_integer(p->batch_size) : json_string("auto"));
         json_array_append_new(predictions, row);
     }
-    return json_pack("{s:s, s:o, s:s, s:s, s:f, s:{s:f, s:f, s:f}, s:o, s:o, s:o, s:f}", "version", tsr_version(),
-                     "device", command_device_json(tsr_device_get_info(device)), "model",
+    return json_pack("{s:s, s:o, s:s, s:s, s:f, s:o, s:o, s:o, s:o, s:f}", "version", tsr_version(), "device",
+                     command_device_json(tsr_device_get_info(device)), "model",
                      settings->model ? settings->model : "reference", "images", workload->source, "ready_seconds",
-                     results->ready, "peak", "flops_per_second", results->peak.flops, "bytes_per_second",
-                     results->peak.bandwidth, "launch_seconds", results->peak.launch_seconds, "training",
-                     training_json(settings, results), "kernels", parts_json(results), "prediction", predictions,
-                     "one_image_seconds", results->answer);
+                     results->ready, "peak", peak_json(&d.peak), "training", training_json(settings, results, &d),
+                     "kernels", parts_json(results, &d), "prediction", predictions, "one_image_seconds",
+                     results->answer);
 }

@@ -4,6 +4,7 @@
  * network, and what the memory would allow if every operand came from there once. */
 #include "bench.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,16 +83,26 @@ static const tsr_conv2d_descriptor shapes[BENCH_SHAPES] = {
 /* How one direction of a shape did. */
 typedef struct sweep_outcome {
     double speed;    /* operations a second */
+    double bound;    /* on it: what the direct kernel did in the same rounds, or what memory allows */
+    double share;    /* of the bound, the median of the rounds */
     char kernel[96]; /* where most of the time went */
 } sweep_outcome;
+
+/* An operation to be timed. */
+typedef struct timed {
+    tsr_operation *operation;
+    cl_mem operands[8];
+    int times;       /* in a round */
+    char kernel[96]; /* where most of the time goes */
+} timed;
 
 typedef struct sweep_results {
     tsr_device *device; /* that profiles */
     int count;          /* of shapes */
     tsr_peak peak;
-    /* Operations a second of the direct kernel on the reference network's second convolution, measured again beside
-     * each shape: a machine that does other work besides changes its speed. */
-    double direct[BENCH_SHAPES];
+    /* The direct kernel on the reference network's second convolution, which is measured in turn with each operation:
+     * a machine that does other work besides changes its speed. */
+    timed direct;
     const char *direct_name;
     sweep_outcome outcomes[BENCH_SHAPES][DIRECTIONS];
 } sweep_results;
@@ -114,17 +125,19 @@ static double bytes_of(const tsr_conv2d_descriptor *s)
             (double)s->kernel_height * s->kernel_width * s->channels * s->filters + (s->bias ? s->filters : 0));
 }
 
-static double bound_of(const sweep_results *results, int shape)
+/* What a shape can reach, the direct kernel's speed given. */
+static double bound_of(const sweep_results *results, const tsr_conv2d_descriptor *s, double direct)
 {
-    double memory = results->peak.bandwidth * flops_of(&shapes[shape]) / bytes_of(&shapes[shape]);
-    return memory < results->direct[shape] ? memory : results->direct[shape];
+    double memory = results->peak.bandwidth * flops_of(s) / bytes_of(s);
+    return memory < direct ? memory : direct;
 }
 
-static double median_direct(const sweep_results *results)
+/* The median of its directions' bounds. */
+static double shape_bound(const sweep_results *results, int shape)
 {
-    double direct[BENCH_SHAPES];
-    memcpy(direct, results->direct, sizeof direct);
-    return bench_median(direct, (size_t)results->count);
+    double bounds[DIRECTIONS];
+    for (int d = 0; d < DIRECTIONS; d++) bounds[d] = results->outcomes[shape][d].bound;
+    return bench_median(bounds, DIRECTIONS);
 }
 
 /* Whether the direction of the shape has enough output channels for the bound to be expected. */
@@ -137,7 +150,7 @@ static bool is_held(int shape, int direction)
 
 static bool is_slow(const sweep_results *results, int shape, int direction)
 {
-    return is_held(shape, direction) && results->outcomes[shape][direction].speed < bound_of(results, shape) / 3;
+    return is_held(shape, direction) && results->outcomes[shape][direction].share < 1.0 / 3;
 }
 
 /* A buffer of numbers around zero, none of them zero. */
@@ -157,55 +170,84 @@ static tsr_status make_operand(tsr_device *device, size_t bytes, cl_mem *operand
     return code == CL_SUCCESS ? TSR_OK : TSR_OUT_OF_MEMORY;
 }
 
-/* Enqueues the operation `times` times; *kernels is the time inside its kernels, for one. */
-static tsr_status time_operation(tsr_device *device, tsr_operation *operation, const cl_mem *operands, int times,
-                                 double *kernels, char *name)
+/* Enqueues the operation; *seconds is the time inside its kernels, for one, less what the profile counts for a kernel
+ * that does nothing, which is at most half of it. */
+static tsr_status time_operation(const sweep_results *results, timed *t, double *seconds)
 {
+    tsr_device *device = results->device;
     tsr_profile_row *rows;
     size_t count;
     tsr_status status = TSR_OK;
     tsr_device_profile_reset(device);
-    for (int i = 0; i < times && !status; i++)
-        status = tsr_operation_enqueue(operation, operands, tsr_operation_operands(operation), NULL);
+    for (int i = 0; i < t->times && !status; i++)
+        status = tsr_operation_enqueue(t->operation, t->operands, tsr_operation_operands(t->operation), NULL);
     if (!status) status = tsr_device_profile(device, &rows, &count);
     if (status) return status;
-    *kernels = 0;
-    for (size_t i = 0; i < count; i++) *kernels += rows[i].seconds / times;
-    if (count) strcpy(name, rows[0].name);
+    *seconds = 0;
+    for (size_t i = 0; i < count; i++) {
+        double launches = (double)rows[i].launches * results->peak.profiled_launch_seconds;
+        *seconds += (rows[i].seconds - fmin(launches, rows[i].seconds / 2)) / t->times;
+    }
+    if (count) strcpy(t->kernel, rows[0].name);
     free(rows);
     return TSR_OK;
 }
 
-static tsr_status measure_operation(tsr_device *device, tsr_operation *operation, double flops, sweep_outcome *outcome)
+/* Makes the operation's operands and finds how often it runs in a round. */
+static tsr_status timed_prepare(const sweep_results *results, timed *t)
 {
     static const double round_seconds = 0.01;
-    enum { MOST_TIMES = 100, OPERANDS = 8 };
-    cl_mem operands[OPERANDS] = {0};
-    double seconds[BENCH_ROUNDS], once = 0;
+    enum { MOST_TIMES = 100 };
+    double once = 0;
     tsr_status status = TSR_OK;
-    for (int i = 0; i < tsr_operation_operands(operation) && i < OPERANDS && !status; i++)
-        status = make_operand(device, tsr_operation_operand_bytes(operation, i), &operands[i]);
-    for (int i = 0; i < 2 && !status; i++) /* the first one warms up */
-        status = time_operation(device, operation, operands, 1, &once, outcome->kernel);
-    int times = once * MOST_TIMES < round_seconds ? MOST_TIMES : 1 + (int)(round_seconds / once);
-    for (int i = 0; i < BENCH_ROUNDS && !status; i++)
-        status = time_operation(device, operation, operands, times, &seconds[i], outcome->kernel);
-    if (!status) outcome->speed = flops / bench_median(seconds, BENCH_ROUNDS);
-    for (int i = 0; i < OPERANDS; i++)
-        if (operands[i]) clReleaseMemObject(operands[i]);
+    for (int i = 0; i < tsr_operation_operands(t->operation) && !status; i++)
+        status = make_operand(results->device, tsr_operation_operand_bytes(t->operation, i), &t->operands[i]);
+    t->times = 1;
+    for (int i = 0; i < 2 && !status; i++) status = time_operation(results, t, &once); /* the first one warms up */
+    t->times = once * MOST_TIMES < round_seconds ? MOST_TIMES : 1 + (int)(round_seconds / once);
     return status;
 }
 
-static tsr_status measure_shape(tsr_device *device, const tsr_conv2d_descriptor *shape, sweep_outcome *outcomes)
+static void timed_clear(timed *t)
 {
+    for (size_t i = 0; i < sizeof t->operands / sizeof *t->operands; i++)
+        if (t->operands[i]) clReleaseMemObject(t->operands[i]);
+    tsr_operation_free(t->operation);
+    *t = (timed){0};
+}
+
+static tsr_status measure_rounds(sweep_results *results, timed *t, const tsr_conv2d_descriptor *shape,
+                                 sweep_outcome *outcome)
+{
+    double speeds[BENCH_ROUNDS], bounds[BENCH_ROUNDS], shares[BENCH_ROUNDS];
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
+        double direct, seconds;
+        tsr_status status = time_operation(results, &results->direct, &direct);
+        if (!status) status = time_operation(results, t, &seconds);
+        if (status) return status;
+        speeds[i] = flops_of(shape) / seconds;
+        bounds[i] = bound_of(results, shape, flops_of(&shapes[0]) / direct);
+        shares[i] = speeds[i] / bounds[i];
+    }
+    outcome->speed = bench_median(speeds, BENCH_ROUNDS);
+    outcome->bound = bench_median(bounds, BENCH_ROUNDS);
+    outcome->share = bench_median(shares, BENCH_ROUNDS);
+    strcpy(outcome->kernel, t->kernel);
+    return TSR_OK;
+}
+
+static tsr_status measure_shape(sweep_results *results, const tsr_conv2d_descriptor *shape, sweep_outcome *outcomes)
+{
+    tsr_device *device = results->device;
     tsr_status status = TSR_OK;
     for (int d = 0; d < DIRECTIONS && !status; d++) {
-        tsr_operation *operation = NULL;
-        status = d == 0   ? tsr_conv2d_forward(device, shape, NULL, NULL, &operation)
-                 : d == 1 ? tsr_conv2d_backward_data(device, shape, &operation)
-                          : tsr_conv2d_backward_weights(device, shape, &operation);
-        if (!status) status = measure_operation(device, operation, flops_of(shape), &outcomes[d]);
-        tsr_operation_free(operation);
+        timed t = {0};
+        status = d == 0   ? tsr_conv2d_forward(device, shape, NULL, NULL, &t.operation)
+                 : d == 1 ? tsr_conv2d_backward_data(device, shape, &t.operation)
+                          : tsr_conv2d_backward_weights(device, shape, &t.operation);
+        if (!status) status = timed_prepare(results, &t);
+        if (!status) status = measure_rounds(results, &t, shape, &outcomes[d]);
+        timed_clear(&t);
     }
     return status;
 }
@@ -213,16 +255,13 @@ static tsr_status measure_shape(tsr_device *device, const tsr_conv2d_descriptor 
 static tsr_status measure_shapes(sweep_results *results)
 {
     tsr_device_type type = tsr_device_get_info(results->device)->type;
-    tsr_operation *direct = NULL;
+    timed *direct = &results->direct;
     results->direct_name = type == TSR_DEVICE_CPU || type == TSR_DEVICE_SOFTWARE ? "conv2d_cpu" : "conv2d_tiled";
-    tsr_status status = tsr_conv2d_forward_by(results->device, &shapes[0], results->direct_name, &direct);
-    for (int i = 0; i < results->count && !status; i++) {
-        sweep_outcome outcome = {0};
-        status = measure_operation(results->device, direct, flops_of(&shapes[0]), &outcome);
-        results->direct[i] = outcome.speed;
-        if (!status) status = measure_shape(results->device, &shapes[i], results->outcomes[i]);
-    }
-    tsr_operation_free(direct);
+    tsr_status status = tsr_conv2d_forward_by(results->device, &shapes[0], results->direct_name, &direct->operation);
+    if (!status) status = timed_prepare(results, direct);
+    for (int i = 0; i < results->count && !status; i++)
+        status = measure_shape(results, &shapes[i], results->outcomes[i]);
+    timed_clear(direct);
     return status;
 }
 
@@ -242,9 +281,9 @@ static int count_slow(const sweep_results *results, int direction)
 
 static void print_text(const sweep_results *results)
 {
-    printf("Peak, measured: %.1f GFLOP/s, %.1f GB/s; %s on the first shape: %.1f GFLOP/s\n\n",
-           results->peak.flops * 1e-9, results->peak.bandwidth * 1e-9, results->direct_name,
-           median_direct(results) * 1e-9);
+    printf("Peak, measured: %.1f GFLOP/s, %.1f GB/s; bound: what %s does on the first shape in the same rounds, or "
+           "what memory allows\n\n",
+           results->peak.flops * 1e-9, results->peak.bandwidth * 1e-9, results->direct_name);
     printf(
         "GFLOP/s, launches left out; * less than a third of the bound, where there are at least %d output channels\n",
         (int)FEWEST_OUTPUTS);
@@ -252,7 +291,7 @@ static void print_text(const sweep_results *results)
     for (int i = 0; i < results->count; i++) {
         char text[96];
         describe(&shapes[i], text, sizeof text);
-        printf("%-44s  %7.1f", text, bound_of(results, i) * 1e-9);
+        printf("%-44s  %7.1f", text, shape_bound(results, i) * 1e-9);
         for (int d = 0; d < DIRECTIONS; d++)
             printf("  %7.1f%c", results->outcomes[i][d].speed * 1e-9, is_slow(results, i, d) ? '*' : ' ');
         printf("  %s\n", results->outcomes[i][0].kernel);
@@ -264,16 +303,18 @@ static void print_text(const sweep_results *results)
 static json_t *shape_json(const sweep_results *results, int i)
 {
     const tsr_conv2d_descriptor *s = &shapes[i];
-    json_t *json = json_pack("{s:i, s:i, s:i, s:i, s:i, s:[ii], s:[ii], s:s, s:f, s:f}", "batch", s->batch, "height",
-                             s->height, "width", s->width, "channels", s->channels, "filters", s->filters,
-                             "kernel_size", s->kernel_height, s->kernel_width, "strides", s->stride_height,
-                             s->stride_width, "padding", s->padding == TSR_PADDING_SAME ? "same" : "valid", "flops",
-                             flops_of(s), "bound_flops_per_second", bound_of(results, i));
-    for (int d = 0; d < DIRECTIONS && json; d++)
+    json_t *json =
+        json_pack("{s:i, s:i, s:i, s:i, s:i, s:[ii], s:[ii], s:s, s:f}", "batch", s->batch, "height", s->height,
+                  "width", s->width, "channels", s->channels, "filters", s->filters, "kernel_size", s->kernel_height,
+                  s->kernel_width, "strides", s->stride_height, s->stride_width, "padding",
+                  s->padding == TSR_PADDING_SAME ? "same" : "valid", "flops", flops_of(s));
+    for (int d = 0; d < DIRECTIONS && json; d++) {
+        const sweep_outcome *o = &results->outcomes[i][d];
         json_object_set_new(json, direction_names[d],
-                            json_pack("{s:f, s:s, s:b, s:b}", "flops_per_second", results->outcomes[i][d].speed,
-                                      "kernel", results->outcomes[i][d].kernel, "held_to_bound", is_held(i, d), "slow",
-                                      is_slow(results, i, d)));
+                            json_pack("{s:f, s:f, s:f, s:s, s:b, s:b}", "flops_per_second", o->speed,
+                                      "bound_flops_per_second", o->bound, "bound_share", o->share, "kernel", o->kernel,
+                                      "held_to_bound", is_held(i, d), "slow", is_slow(results, i, d)));
+    }
     return json;
 }
 
@@ -281,10 +322,10 @@ static json_t *make_json(const sweep_results *results)
 {
     json_t *list = json_array();
     for (int i = 0; i < results->count; i++) json_array_append_new(list, shape_json(results, i));
-    json_t *json = json_pack("{s:s, s:o, s:{s:f, s:f}, s:{s:s, s:f}, s:o}", "version", tsr_version(), "device",
+    json_t *json = json_pack("{s:s, s:o, s:{s:f, s:f}, s:s, s:o}", "version", tsr_version(), "device",
                              command_device_json(tsr_device_get_info(results->device)), "peak", "flops_per_second",
-                             results->peak.flops, "bytes_per_second", results->peak.bandwidth, "direct", "kernel",
-                             results->direct_name, "flops_per_second", median_direct(results), "shapes", list);
+                             results->peak.flops, "bytes_per_second", results->peak.bandwidth, "direct_kernel",
+                             results->direct_name, "shapes", list);
     for (int d = 0; d < DIRECTIONS && json; d++) {
         char key[64];
         snprintf(key, sizeof key, "slow_%s", direction_names[d]);

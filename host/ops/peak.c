@@ -1,12 +1,15 @@
 /* What a device can reach in arithmetic and in memory traffic, and what a launch costs. */
+#include "base/quantile.h"
 #include "base/time.h"
 #include "ops/implementation.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-/* A measured launch lasts at least this long; the fastest of many counts, since other work only takes away. */
-static const double launch_seconds = 0.004;
-enum { LAUNCHES = 40, TRIADS = 10, EMPTY_LAUNCHES = 200, MOST_ROUNDS = 1 << 24, ARRAY_BYTES = 64 << 20 };
+/* A launch lasts at least this long. Several, one after another, are measured together, so that threads that slept
+ * before the first have settled, and the median of the times counts, as it does for what is compared with it. */
+static const double launch_seconds = 0.002;
+enum { LAUNCHES = 8, TIMES = 15, TRIADS = 11, EMPTY_LAUNCHES = 200, MOST_ROUNDS = 1 << 24, ARRAY_BYTES = 64 << 20 };
 
 /* Sums in registers: as many as 16 registers hold, and as many as hide any latency where there are more registers. */
 static const int sums[] = {14, 24};
@@ -87,33 +90,55 @@ static tsr_status time_rounds(const bench *b, cl_kernel kernel, cl_int rounds, i
     return status ? status : time_launches(b, kernel, global, local, times, seconds);
 }
 
+/* Seconds that the profile has counted so far, none where the device was not opened for profiling. */
+static tsr_status profiled_seconds(tsr_device *device, double *seconds)
+{
+    tsr_profile_row *rows;
+    size_t count;
+    *seconds = 0;
+    if (!device->profile) return TSR_OK;
+    tsr_status status = tsr_device_profile(device, &rows, &count);
+    if (status) return status;
+    for (size_t i = 0; i < count; i++) *seconds += rows[i].seconds;
+    free(rows);
+    return TSR_OK;
+}
+
+/* Without rounds the kernel is as good as an empty one; the first launch warms up. */
+static tsr_status measure_launch(const bench *b, tsr_peak *peak)
+{
+    double seconds, before, after;
+    tsr_status status = time_rounds(b, b->multiply_add[0], 0, 1, &seconds);
+    if (!status) status = profiled_seconds(b->device, &before);
+    if (!status) status = time_rounds(b, b->multiply_add[0], 0, EMPTY_LAUNCHES, &seconds);
+    if (!status) status = profiled_seconds(b->device, &after);
+    if (status) return status;
+    peak->launch_seconds = seconds / EMPTY_LAUNCHES;
+    peak->profiled_launch_seconds = (after - before) / EMPTY_LAUNCHES;
+    return TSR_OK;
+}
+
 static tsr_status measure_arithmetic(const bench *b, int which, tsr_peak *peak)
 {
     const cl_float factor = 0.75f, addend = 0.125f;
     cl_kernel kernel = b->multiply_add[which];
     size_t global, local;
-    double seconds = 0, best = 0;
+    double seconds = 0, taken[TIMES];
     cl_int code = clSetKernelArg(kernel, 0, sizeof b->y, &b->y), rounds = 128;
     if (!code) code = clSetKernelArg(kernel, 1, sizeof factor, &factor);
     if (!code) code = clSetKernelArg(kernel, 2, sizeof addend, &addend);
     tsr_status status = tsr_check(code, b->device, "setting an argument");
 
-    /* Without rounds it is as good as an empty kernel; the first launch warms up. */
-    if (!status) status = time_rounds(b, kernel, 0, 1, &seconds);
-    if (!status) status = time_rounds(b, kernel, 0, EMPTY_LAUNCHES, &seconds);
-    if (which == 0 || seconds / EMPTY_LAUNCHES < peak->launch_seconds) peak->launch_seconds = seconds / EMPTY_LAUNCHES;
-
+    if (!status && which == 0) status = measure_launch(b, peak);
     for (seconds = 0; !status && seconds < launch_seconds && rounds < MOST_ROUNDS;) {
         rounds *= 2;
         status = time_rounds(b, kernel, rounds, 1, &seconds);
     }
-    for (int i = 0; i < LAUNCHES && !status; i++) {
-        status = time_rounds(b, kernel, rounds, 1, &seconds);
-        if (i == 0 || seconds < best) best = seconds;
-    }
+    for (int i = 0; i < TIMES && !status; i++) status = time_rounds(b, kernel, rounds, LAUNCHES, &taken[i]);
     if (status) return status;
     fma_space(b, &global, &local);
-    double flops = 2.0 * (double)global * b->width * 8 * sums[which] * rounds / best;
+    double flops = 2.0 * LAUNCHES * (double)global * b->width * 8 * sums[which] * rounds;
+    flops /= tsr_quantile(taken, TIMES, 0.5);
     if (flops > peak->flops) peak->flops = flops;
     return TSR_OK;
 }
@@ -127,7 +152,7 @@ static tsr_status measure_memory(const bench *b, tsr_peak *peak)
     size_t global = tsr_divide_up(b->count, chunk);
     if (!b->cpu)
         for (local = 64; local > b->device->info.max_work_group || global % local;) local /= 2;
-    double seconds, best = 0;
+    double taken[1 + TRIADS];
     cl_int code = clSetKernelArg(b->triad, 0, sizeof b->x, &b->x);
     if (!code) code = clSetKernelArg(b->triad, 1, sizeof b->z, &b->z);
     if (!code) code = clSetKernelArg(b->triad, 2, sizeof b->y, &b->y);
@@ -135,11 +160,9 @@ static tsr_status measure_memory(const bench *b, tsr_peak *peak)
     if (!code) code = clSetKernelArg(b->triad, 4, sizeof b->count, &b->count);
     if (!code) code = clSetKernelArg(b->triad, 5, sizeof chunk, &chunk);
     tsr_status status = tsr_check(code, b->device, "setting an argument");
-    for (int i = 0; i <= TRIADS && !status; i++) { /* the first one warms up */
-        status = time_launches(b, b->triad, global, local, 1, &seconds);
-        if (i <= 1 || seconds < best) best = seconds;
-    }
-    if (!status) peak->bandwidth = 3.0 * sizeof(float) * b->count / best;
+    for (int i = 0; i <= TRIADS && !status; i++) /* the first one warms up */
+        status = time_launches(b, b->triad, global, local, 1, &taken[i]);
+    if (!status) peak->bandwidth = 3.0 * sizeof(float) * b->count / tsr_quantile(taken + 1, TRIADS, 0.5);
     return status;
 }
 

@@ -1,4 +1,5 @@
 /* Times a part of a graph with either of two tunings, in turn. */
+#include "base/quantile.h"
 #include "base/time.h"
 #include "ops/primitive.h"
 #include "plan/tune_side.h"
@@ -84,10 +85,10 @@ static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, boo
         ratios[rounds] = times[1][rounds] / times[0][rounds];
         rounds++;
     }
-    reply->before = tsr_tune_quantile(times[0], rounds, 0.5);
-    reply->after = tsr_tune_quantile(times[1], rounds, 0.5);
-    reply->ratio = tsr_tune_quantile(ratios, rounds, 0.5);
-    reply->upper = tsr_tune_quantile(ratios, rounds, 0.75);
+    reply->before = tsr_quantile(times[0], rounds, 0.5);
+    reply->after = tsr_quantile(times[1], rounds, 0.5);
+    reply->ratio = tsr_quantile(ratios, rounds, 0.5);
+    reply->upper = tsr_quantile(ratios, rounds, 0.75);
     return TSR_OK;
 }
 

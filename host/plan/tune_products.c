@@ -1,5 +1,6 @@
 /* Times the matrix products of a graph, one by one. */
 #include "base/memory.h"
+#include "base/quantile.h"
 #include "ops/dense.h"
 #include "plan/tune_side.h"
 
@@ -17,7 +18,7 @@ static tsr_status time_step(tsr_tune_side *side, size_t step, double seconds, do
     int runs = once > 0 && seconds / ROUNDS / once < 1000 ? (int)(seconds / ROUNDS / once) : 1000;
     for (int i = 0; i < ROUNDS && !status; i++)
         status = tsr_tune_side_time(side, false, runs < 1 ? 1 : runs, &times[i]);
-    if (!status) *median = tsr_tune_quantile(times, ROUNDS, 0.5);
+    if (!status) *median = tsr_quantile(times, ROUNDS, 0.5);
     return status;
 }
 

@@ -110,15 +110,3 @@ tsr_status tsr_tune_side_time(tsr_tune_side *s, bool whole, int runs, double *se
     *seconds = (tsr_seconds() - start) / runs;
     return status;
 }
-
-static int compare_numbers(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-double tsr_tune_quantile(double *values, int count, double part)
-{
-    qsort(values, (size_t)count, sizeof *values, compare_numbers);
-    return values[(int)(part * (count - 1) + 0.5)];
-}

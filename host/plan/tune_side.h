@@ -24,7 +24,4 @@ void tsr_tune_side_clear(tsr_tune_side *side);
  * must have been run once before its steps are. */
 tsr_status tsr_tune_side_time(tsr_tune_side *side, bool whole, int runs, double *seconds);
 
-/* The value below which this part of the values lies; sorts them. */
-double tsr_tune_quantile(double *values, int count, double part);
-
 #endif

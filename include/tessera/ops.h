@@ -148,13 +148,14 @@ TSR_API tsr_status tsr_operation_enqueue(tsr_operation *operation, const cl_mem 
 
 TSR_API void tsr_operation_free(tsr_operation *operation);
 
-/* What a device reaches, measured on it in about half a second: the arithmetic by multiply-adds of 32-bit floats in
- * registers, the memory by STREAM's triad on arrays larger than caches (what a cache reads before it writes is not
- * counted), a launch by that of a kernel that does next to nothing, one after another. */
+/* What a device reaches, measured on it in less than a second, medians of many launches: the arithmetic by
+ * multiply-adds of 32-bit floats in registers, the memory by STREAM's triad on arrays larger than caches (what a cache
+ * reads before it writes is not counted), a launch by that of a kernel that does next to nothing, one after another. */
 typedef struct tsr_peak {
-    double flops;          /* a second, a multiply-add counted as two */
-    double bandwidth;      /* bytes read and written a second */
-    double launch_seconds; /* for a launch */
+    double flops;                   /* a second, a multiply-add counted as two */
+    double bandwidth;               /* bytes read and written a second */
+    double launch_seconds;          /* for a launch */
+    double profiled_launch_seconds; /* of it, what the profile counts as the kernel's; 0 without a profile */
 } tsr_peak;
 TSR_API tsr_status tsr_measure_peak(tsr_device *device, tsr_peak *peak);
 
