@@ -11,8 +11,10 @@
  * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
  * has. Winners differ from filter to filter, so each window's filters are first sorted by the cell that they won, zeros
  * left out. A list is then run down without a branch: one number broadcast, one filter's kernel row read, the row's
- * sums for all input channels held in registers; they are added into the image once a list. Taking one kernel row, of
- * PART filters, for a whole chunk of windows before the next keeps the filters' rows in the first-level cache.
+ * sums for all input channels held in registers. Where channels fill whole vectors the sums slide along a row of windows
+ * and cells: those that the next window does not reach are added into the image, the others stay in registers. Taking
+ * one kernel row, of PART filters, for a whole chunk of windows before the next keeps the filters' rows in the
+ * first-level cache.
  *
  * Where few gradients are zero, a product of matrices is faster: BLOCK windows by a part of the kernel row, summed over
  * all filters, so that each vector of filters that is loaded serves BLOCK windows.
@@ -20,11 +22,25 @@
  * Macros: those of conv2d_gradient.cl
  *         CHUNK  windows whose gradients, and lists, are held at a time
  *         BLOCK  windows of a product; 0: lists, of PART filters at most
+ *         TOGETHER  cells of a pool's row whose sums are held together; 1 where channels fill no whole vectors
  *         IMAGE  floats of an image in private memory; 0: it is in the workspace */
 #include "conv2d_gradient.cl"
 
 #if !BLOCK
 #define PARTS ((FILTERS + PART - 1) / PART)
+#endif
+
+/* A window's sums in vectors, from one cell and from one window to the next. */
+#if CHANNELS % VW == 0 && STRETCHES * VECTORS * VW == RUN
+#define SLIDE         (STRIDE_WIDTH * CHANNELS / VW)
+#define SUMS          (VECTORS + (TOGETHER - 1) * SLIDE)
+#define FINISHED      (POOL_STRIDE_WIDTH * SLIDE < SUMS ? POOL_STRIDE_WIDTH * SLIDE : SUMS)
+#define SUM_OFFSET(j) ((j)*VW)
+#else
+#define SLIDE         0
+#define SUMS          VECTORS
+#define FINISHED      VECTORS
+#define SUM_OFFSET(j) OFFSET(j)
 #endif
 
 #if IMAGE
@@ -83,14 +99,14 @@ static inline void sort_window(const __global uchar *restrict winner, const floa
 }
 #endif
 
-/* Adds the sums of a window into the image. */
-static inline void add_sums(vec sum[ROWS][VECTORS], int stretch, IMAGE_POINTER image, int image_row)
+/* Adds the first `count` sums into the image. */
+static inline void add_sums(vec sum[ROWS][SUMS], int count, int stretch, IMAGE_POINTER image, int image_row)
 {
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
-        for (int j = 0; j < VECTORS; j++) {
-            IMAGE_POINTER p = image + r * image_row + OFFSET(j);
+        for (int j = 0; j < count; j++) {
+            IMAGE_POINTER p = image + r * image_row + SUM_OFFSET(j);
             vec s = sum[r][j];
 #if STRETCHES * VECTORS * VW != RUN
             /* What reaches back was added by the vector before. */
@@ -105,7 +121,7 @@ static inline void add_sums(vec sum[ROWS][VECTORS], int stretch, IMAGE_POINTER i
 /* sum[b] = the part of the kernel row, all filters weighted by the gradients of window b, the last one of `windows`
  * again for those that are not there. */
 static inline void multiply(const float *restrict gradient, int windows, const __global float *restrict filters,
-                            vec sum[BLOCK][ROWS][VECTORS])
+                            vec sum[BLOCK][ROWS][SUMS])
 {
     const float *g[BLOCK];
 #pragma unroll
@@ -132,15 +148,10 @@ static inline void multiply(const float *restrict gradient, int windows, const _
     }
 }
 #else
-/* Adds the listed filters' kernel rows, weighted by their gradients, into the image. */
-static inline void scatter(const ushort *restrict list, int count, const float *restrict gradient,
-                           const __global float *restrict filters, int stretch, IMAGE_POINTER image, int image_row)
+/* Adds the listed filters' kernel rows, weighted by their gradients, to the sums from vector `first` on. */
+static inline void add_listed(const ushort *restrict list, int count, const float *restrict gradient,
+                              const __global float *restrict filters, int first, vec sum[ROWS][SUMS])
 {
-    vec sum[ROWS][VECTORS];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < VECTORS; j++) sum[r][j] = 0.0f;
     for (int i = 0; i < count; i++) {
         int f = list[i];
         float g = gradient[f];
@@ -148,9 +159,32 @@ static inline void scatter(const ushort *restrict list, int count, const float *
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
-            for (int j = 0; j < VECTORS; j++) sum[r][j] += g * vec_load(w + r * RUN + OFFSET(j));
+            for (int j = 0; j < VECTORS; j++) sum[r][first + j] += g * vec_load(w + r * RUN + OFFSET(j));
     }
-    add_sums(sum, stretch, image, image_row);
+}
+
+/* Adds what TOGETHER cells from k on of the windows of a row, `windows` of them, have won into the image. */
+static inline void add_row(ushort (*restrict list)[CELLS * PART], ushort (*restrict count)[CELLS],
+                           float (*restrict gradient)[FILTERS], int windows, int k,
+                           const __global float *restrict filters, int stretch, IMAGE_POINTER image, int image_row)
+{
+    vec sum[ROWS][SUMS];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+#pragma unroll
+        for (int j = 0; j < SUMS; j++) sum[r][j] = 0.0f;
+    for (int t = 0; t < windows; t++) {
+#pragma unroll
+        for (int i = 0; i < TOGETHER; i++)
+            add_listed(list[t] + (k + i) * PART, count[t][k + i], gradient[t], filters, i * SLIDE, sum);
+        add_sums(sum, FINISHED, stretch, image, image_row);
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < SUMS; j++) sum[r][j] = j + FINISHED < SUMS ? sum[r][j + FINISHED] : (vec)(0.0f);
+        image += POOL_STRIDE_WIDTH * STRIDE_WIDTH * CHANNELS;
+    }
+    add_sums(sum, SUMS - FINISHED, stretch, image, image_row);
 }
 #endif
 
@@ -210,25 +244,27 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
                 int to = (p - first) * image_row + START(stretch); /* perhaps before the image, until a row is added */
 #if BLOCK
                 for (int t = 0; t < windows; t += BLOCK) {
-                    vec sum[BLOCK][ROWS][VECTORS];
+                    vec sum[BLOCK][ROWS][SUMS];
                     multiply(gradient[t], windows - t, taps, sum);
 #pragma unroll
                     for (int b = 0; b < BLOCK; b++) {
                         if (t + b >= windows || row[t + b] + KERNEL_HEIGHT <= begin || row[t + b] >= end) continue;
-                        add_sums(sum[b], stretch, image + (to + row[t + b] * image_row + column[t + b] * CHANNELS),
+                        add_sums(sum[b], SUMS, stretch, image + (to + row[t + b] * image_row + column[t + b] * CHANNELS),
                                  image_row);
                     }
                 }
 #else
                 for (int part = 0; part < PARTS; part++)
-                    for (int t = 0; t < windows; t++)
-                        for (int k = 0; k < CELLS; k++) {
+                    for (int t = 0, end_of_row; t < windows; t = end_of_row) {
+                        for (end_of_row = t + 1; end_of_row < windows && row[end_of_row] == row[t];) end_of_row++;
+                        for (int k = 0; k < CELLS; k += TOGETHER) {
                             int r = row[t] + k / POOL_WIDTH * STRIDE_HEIGHT;
                             int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
-                            if (count[part][t][k] == 0 || r + KERNEL_HEIGHT <= begin || r >= end) continue;
-                            scatter(list[part][t] + k * PART, count[part][t][k], gradient[t], taps, stretch,
+                            if (r + KERNEL_HEIGHT <= begin || r >= end) continue;
+                            add_row(list[part] + t, count[part] + t, gradient + t, end_of_row - t, k, taps, stretch,
                                     image + (to + r * image_row + c * CHANNELS), image_row);
                         }
+                    }
 #endif
             }
     }

@@ -57,6 +57,16 @@ static int32_t part(const tsr_conv2d_gradient *g)
     return g->pool || g->conv2d->filters < few ? g->conv2d->filters : few;
 }
 
+/* Cells of a pool's row whose sums overlap and fit the registers together, where channels fill whole vectors. */
+static int32_t together(const tsr_conv2d_gradient *g, tsr_conv2d_gradient_block b)
+{
+    const tsr_conv2d_descriptor *c = g->conv2d;
+    int32_t width = g->pool ? g->pool->pool_width : 1, registers = b.vector == 16 ? 28 : 12;
+    if (c->channels % b.vector || c->kernel_width * c->channels / b.vector % b.vectors) return 1;
+    int32_t slide = c->stride_width * c->channels / b.vector;
+    return slide < b.vectors && b.rows * (b.vectors + (width - 1) * slide) <= registers ? width : 1;
+}
+
 /* How products are kept in registers: the rows and vectors of a kernel row, and the windows, that take the fewest
  * cycles, a cycle being two multiply-adds of vectors or two loads, which disturb a little besides; as many at least as
  * hide the latency of a sum. Vectors of 16 come with 32 registers, others with 16; sums and filters should fit. */
@@ -133,8 +143,9 @@ static tsr_status prepare(tsr_step *step)
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
     snprintf(options + length, sizeof options - (size_t)length,
-             " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d -D BLOCK=%d -D PART=%d -D IMAGE=%zu", block.rows, block.vectors,
-             listed(&g) ? chunk(&g) : product_chunk(&g, windows), windows, part(&g), private_floats(&g));
+             " -D ROWS=%d -D VECTORS=%d -D CHUNK=%d -D BLOCK=%d -D PART=%d -D TOGETHER=%d -D IMAGE=%zu", block.rows,
+             block.vectors, listed(&g) ? chunk(&g) : product_chunk(&g, windows), windows, part(&g),
+             listed(&g) ? together(&g, block) : 1, private_floats(&g));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
     tsr_launch *launch = tsr_step_launch(step, "conv2d_grad_data_cpu.cl", options, "conv2d_grad_data_cpu", &status);
