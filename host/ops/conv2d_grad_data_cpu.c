@@ -138,8 +138,8 @@ static tsr_status prepare(tsr_step *step)
     tsr_status status = TSR_OK;
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
     int32_t windows = 0;
-    tsr_conv2d_gradient_block block =
-        listed(&g) ? tsr_conv2d_gradient_block_of(&g, step->target) : product_block(&g, step->target, &windows);
+    tsr_conv2d_gradient_block block = listed(&g) ? tsr_conv2d_gradient_block_of(&g, step->target, TSR_GRADIENT_SUMS)
+                                                 : product_block(&g, step->target, &windows);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
     snprintf(options + length, sizeof options - (size_t)length,

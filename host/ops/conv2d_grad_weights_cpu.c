@@ -52,10 +52,18 @@ static int32_t partition_count(const tsr_conv2d_gradient *g)
     return (int32_t)partitions < c->batch ? (int32_t)partitions : c->batch;
 }
 
+/* An entry of a list serves all rows that are summed at a time. Vectors of sixteen floats come with twice as many
+ * registers as others. */
+static tsr_conv2d_gradient_block block_of(const tsr_conv2d_gradient *g, const tsr_target *target)
+{
+    int32_t times = tsr_vector_width(target) == 16 ? 2 : 1;
+    return tsr_conv2d_gradient_block_of(g, target, times * TSR_GRADIENT_SUMS);
+}
+
 /* Floats that hold the sums of every block and partition: each stretch of a kernel row apart. */
 static size_t sums_count(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
-    tsr_conv2d_gradient_block b = tsr_conv2d_gradient_block_of(g, target);
+    tsr_conv2d_gradient_block b = block_of(g, target);
     size_t run = (size_t)g->conv2d->kernel_width * (size_t)g->conv2d->channels;
     size_t stretch = (size_t)b.vectors * (size_t)b.vector, stretches = tsr_divide_up(run, stretch);
     size_t sums = stretches == 1 ? run : stretches * stretch;
@@ -78,7 +86,7 @@ static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(step->span);
-    tsr_conv2d_gradient_block block = tsr_conv2d_gradient_block_of(&g, step->target);
+    tsr_conv2d_gradient_block block = block_of(&g, step->target);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
     snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D BLOCKS=%d%s", block.rows,

@@ -131,18 +131,16 @@ int32_t tsr_conv2d_gradient_rows(const tsr_conv2d_gradient *gradient, int32_t li
     return rows > 1 ? rows : 1;
 }
 
-tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient *gradient, const tsr_target *target)
+tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient *gradient, const tsr_target *target,
+                                                       int32_t most)
 {
-    /* Some six sums are needed to hide the latency of the additions; more only push data out of the first-level cache.
-     * Sixteen vector registers hold twelve sums, an operand and a factor. */
-    enum { ENOUGH = 6, MOST = 12 };
     int32_t run = gradient->conv2d->kernel_width * gradient->conv2d->channels;
     tsr_conv2d_gradient_block b = {.vector = tsr_vector_within(target, run)};
-    b.vectors = tsr_equal_parts(tsr_divide_up(run, b.vector), MOST);
-    for (int32_t rows = 1; rows * b.vectors <= MOST; rows++) {
+    b.vectors = tsr_equal_parts(tsr_divide_up(run, b.vector), most);
+    for (int32_t rows = 1; rows * b.vectors <= most; rows++) {
         if (gradient->conv2d->kernel_height % rows) continue;
         b.rows = rows;
-        if (rows * b.vectors >= ENOUGH) break;
+        if (rows * b.vectors >= most / 2) break;
     }
     return b;
 }

@@ -51,11 +51,14 @@ bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool
 void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs);
 
 /* How sums are kept in registers: `vector` floats a vector, `rows` kernel rows (a divisor of the kernel's height) of
- * `vectors` vectors each at a time. */
+ * `vectors` vectors each at a time. There are `most` sums at most, and half as many where that is possible: sixteen
+ * vector registers hold TSR_GRADIENT_SUMS, an operand and a factor, and half of them hide the latency of additions. */
+enum { TSR_GRADIENT_SUMS = 12 };
 typedef struct tsr_conv2d_gradient_block {
     int32_t vector, rows, vectors;
 } tsr_conv2d_gradient_block;
-tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient *gradient, const tsr_target *target);
+tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient *gradient, const tsr_target *target,
+                                                       int32_t most);
 /* The largest divisor of the kernel's height that is at most `limit`, or 1. */
 int32_t tsr_conv2d_gradient_rows(const tsr_conv2d_gradient *gradient, int32_t limit);
 
