@@ -1,11 +1,14 @@
 """Runs every measurement of every peer in alternation, and prints the medians; started by tools/bench-peers."""
 import argparse
 import csv
+import gzip
 import json
+import math
 import os
 import pathlib
 import platform
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -83,13 +86,18 @@ def tessera_bench(program, *arguments):
     return json.loads(run_tessera(program, "bench", "--json", *arguments)[0])
 
 
-def tessera_epoch(settings):
+def tessera_epochs(settings, data, epochs):
+    """The history's rows of a training run, and the most memory that it held."""
     with tempfile.TemporaryDirectory() as directory:
         history = pathlib.Path(directory, "history.csv")
-        _, memory = run_tessera(settings.tessera, "train", "--epochs", 1, "--verbose", 0, "--data", settings.data,
-                                "--output", pathlib.Path(directory, "model.h5"), "--history", history)
+        _, memory = run_tessera(settings.tessera, "train", "--epochs", epochs, "--patience", epochs, "--verbose", 0,
+                                "--data", data, "--output", pathlib.Path(directory, "model.h5"), "--history", history)
         with open(history, encoding="utf-8") as file:
-            row = next(csv.DictReader(file))
+            return list(csv.DictReader(file)), memory
+
+
+def tessera_epoch(settings):
+    (row,), memory = tessera_epochs(settings, settings.data, 1)
     return {"seconds": float(row["seconds"]), "loss": float(row["loss"]), "val_loss": float(row["val_loss"]),
             "accuracy": float(row["accuracy"]), "val_accuracy": float(row["val_accuracy"]), "peak_memory": memory}
 
@@ -109,23 +117,47 @@ def tessera_steps(settings, task):
     return {"step_seconds": bench["training"]["step_seconds"], "bench": bench}
 
 
+def cut_data(source, target, images):
+    """Writes a data set of the first images of another, with the same test images."""
+    for path in pathlib.Path(source).glob("*-ubyte*"):
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            content = file.read()
+        if path.name.startswith("train-"):
+            dimensions = content[3]
+            header = 4 + 4 * dimensions
+            sizes = struct.unpack_from(f">{dimensions}I", content, 4)
+            kept = images * math.prod(sizes[1:])
+            content = content[:4] + struct.pack(">I", images) + content[8:header + kept]
+        pathlib.Path(target, path.name.removesuffix(".gz")).write_bytes(content)
+
+
 def tessera_growth(settings):
-    """Images a second by batch size, and seconds by number of images in an epoch: medians of rounds in alternation, as
-    the machine's speed changes with what others do on it."""
-    def train(batch, steps):
-        arguments = ("--data", settings.data, "--batch-size", batch, "--steps", steps, "--images", 32)
-        return tessera_bench(settings.tessera, *arguments)["training"]
+    """Images a second by batch size, and seconds of an epoch, validation included, by the number of its images: medians
+    of rounds in alternation, as the machine's speed changes with what others do on it. Epochs are so many that each
+    run takes the same number of steps: how many gradients are zero changes as a network learns."""
+    def train_batches(batch):
+        bench = tessera_bench(settings.tessera, "--data", settings.data, "--batch-size", batch, "--steps",
+                              6400 // batch, "--images", 32)
+        return bench["training"]["images_per_second"]
 
     by_batch = {batch: [] for batch in (32, 64, 128, 256)}
-    by_images = {32 * steps: [] for steps in (375, 750, 1500)}
-    for number in range(settings.rounds):
-        say(f"round {number + 1} of {settings.rounds}: growth, Tessera")
-        for batch, speeds in by_batch.items():
-            speeds.append(train(batch, 6400 // batch)["images_per_second"])
-        for images, seconds in by_images.items():
-            seconds.append(train(32, images // 32)["step_seconds"] * images / 32)
+    by_images = {images: [] for images in (15000, 30000, 60000)}
+    with tempfile.TemporaryDirectory() as directory:
+        for images in by_images:
+            pathlib.Path(directory, str(images)).mkdir()
+            cut_data(settings.data, pathlib.Path(directory, str(images)), images)
+        for number in range(settings.rounds):
+            say(f"round {number + 1} of {settings.rounds}: growth, Tessera")
+            for batch, speeds in by_batch.items():
+                speeds.append(train_batches(batch))
+            for images, seconds in by_images.items():
+                epochs = tessera_epochs(settings, pathlib.Path(directory, str(images)), 60000 // images)[0]
+                seconds.append(statistics.fmean(float(epoch["seconds"]) for epoch in epochs))
+    doubled = [statistics.median(b / a for a, b in zip(by_images[images], by_images[2 * images]))
+               for images in (15000, 30000)]
     return {"images_per_second_by_batch_size": {k: statistics.median(v) for k, v in by_batch.items()},
-            "seconds_by_images": {k: statistics.median(v) for k, v in by_images.items()}}
+            "seconds_by_images": {k: statistics.median(v) for k, v in by_images.items()},
+            "seconds_ratio_of_doubled_images": doubled}
 
 
 def jobs_of(task, settings):
@@ -210,9 +242,11 @@ def print_growth(growth):
     print("| batch size | images/s in training |\n|---|---|")
     for batch, speed in growth["images_per_second_by_batch_size"].items():
         print(f"| {batch} | {speed:.0f} |")
-    print("\n| images in an epoch | s |\n|---|---|")
+    print("\n| images in an epoch, a fifth of them for validation | s |\n|---|---|")
     for images, seconds in growth["seconds_by_images"].items():
         print(f"| {images} | {seconds:.3f} |")
+    ratios = " and ".join(f"{ratio:.3f}" for ratio in growth["seconds_ratio_of_doubled_images"])
+    print(f"\nTwice the images take {ratios} times as long.")
     print()
 
 
