@@ -6,7 +6,8 @@
  * Index space: (image, stripe of dx's rows), work-groups of one. Filters: [filters][kernel_height][kernel_width]
  * [channels]. Each work-item adds into an image of its own that has a border for what falls outside, and copies the
  * inside out at the end: in private memory, which the next work-item finds in the cache, or a large one in the
- * workspace.
+ * workspace. The border is as wide as what cells of pool windows beyond the convolution's output reach into; those
+ * never win, but zeros are added for them.
  *
  * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
  * has. Winners differ from filter to filter, so each window's filters are first sorted by the cell that they won, zeros
@@ -206,9 +207,9 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
     int first = max(begin - (KERNEL_HEIGHT - 1), 0), last = min(end + KERNEL_HEIGHT - 1, padded_rows);
     int window = 0, window_end = rows;
     while (window < rows &&
-           (window * POOL_STRIDE_HEIGHT - pool_top + POOL_HEIGHT - 1) * STRIDE_HEIGHT + KERNEL_HEIGHT <= begin)
+           (window * POOL_STRIDE_HEIGHT + POOL_HEIGHT - 1) * STRIDE_HEIGHT + KERNEL_HEIGHT <= begin)
         window++;
-    while (window_end > window && ((window_end - 1) * POOL_STRIDE_HEIGHT - pool_top) * STRIDE_HEIGHT >= end)
+    while (window_end > window && (window_end - 1) * POOL_STRIDE_HEIGHT * STRIDE_HEIGHT >= end)
         window_end--;
 
 #if IMAGE
@@ -228,8 +229,8 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
         int windows = min(CHUNK, window_end * columns - t0);
         for (int t = 0; t < windows; t++) {
             int i = (t0 + t) / columns, j = (t0 + t) % columns;
-            row[t] = (i * POOL_STRIDE_HEIGHT - pool_top) * STRIDE_HEIGHT;
-            column[t] = (j * POOL_STRIDE_WIDTH - pool_left) * STRIDE_WIDTH;
+            row[t] = i * POOL_STRIDE_HEIGHT * STRIDE_HEIGHT;
+            column[t] = j * POOL_STRIDE_WIDTH * STRIDE_WIDTH;
             load_window(dy + dy_origin + n * dy_image + i * dy_row + j * FILTERS,
                         y + y_origin + n * y_image + i * y_row + j * FILTERS, gradient[t]);
 #if !BLOCK

@@ -67,6 +67,44 @@ START_TEST(lists_many_filters_in_parts)
 }
 END_TEST
 
+/* Channels that fill whole vectors: sums slide from window to window, over cells that overlap or not, over pool windows
+ * that overlap, leave gaps or stick out of the image, within one stretch of a kernel row or several. */
+START_TEST(slides_along_rows_of_windows)
+{
+    static const tsr_pool2d_descriptor pools[] = {
+        {0}, /* none */
+        {TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_VALID},
+        {TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_SAME},
+        {TSR_POOL_MAX, 0, 0, 0, 0, 3, 3, 2, 2, TSR_PADDING_SAME},
+        {TSR_POOL_MAX, 0, 0, 0, 0, 2, 3, 3, 4, TSR_PADDING_SAME},
+        {TSR_POOL_MAX, 0, 0, 0, 0, 1, 2, 1, 1, TSR_PADDING_VALID},
+    };
+    static const int32_t channels[] = {16, 32, 64, 128};
+    uint32_t seed = 0;
+    for (size_t pool = 0; pool < sizeof pools / sizeof *pools; pool++)
+        for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+            gradient_case c = {.activated = true,
+                               .function = TSR_RELU,
+                               .fill = TEST_INTEGERS,
+                               .pool = pools[pool],
+                               .vector_width = seed % 3 == 2 ? 8 : 16};
+            int32_t stride = 1 + (int32_t)(seed % 5 == 4);
+            c.conv2d = (tsr_conv2d_descriptor){.batch = seed % 2 ? 1 : 17,
+                                               .height = 9,
+                                               .width = 11,
+                                               .channels = channels[i],
+                                               .filters = 6 + (int32_t)seed,
+                                               .kernel_height = 3,
+                                               .kernel_width = 3,
+                                               .stride_height = stride,
+                                               .stride_width = stride,
+                                               .padding = seed % 3 ? TSR_PADDING_SAME : TSR_PADDING_VALID};
+            test_gradient_fit(&c);
+            run(&c, ++seed, TEST_INTEGERS);
+        }
+}
+END_TEST
+
 /* More than eight cells, or more filters than a byte counts: the counts are in memory. */
 START_TEST(sorts_large_windows_and_many_filters)
 {
@@ -213,6 +251,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, large_images_lie_in_the_workspace);
     tcase_add_test(tests, products_of_many_filters);
     tcase_add_test(tests, lists_many_filters_in_parts);
+    tcase_add_test(tests, slides_along_rows_of_windows);
     tcase_add_test(tests, sorts_large_windows_and_many_filters);
     tcase_add_test(tests, passes_on_what_is_not_finite);
 }

@@ -106,7 +106,7 @@ static int32_t product_chunk(const tsr_conv2d_gradient *g, int32_t block)
 static size_t image_floats(const tsr_conv2d_gradient *g)
 {
     size_t rows = (size_t)stripe_rows(g) + 2 * (size_t)(g->conv2d->kernel_height - 1);
-    return rows * (size_t)g->padded_columns * (size_t)g->conv2d->channels;
+    return rows * (size_t)tsr_conv2d_gradient_border_of(g).columns * (size_t)g->conv2d->channels;
 }
 
 static size_t private_floats(const tsr_conv2d_gradient *g)
@@ -155,7 +155,8 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_value(step, launch, g.dx, &status);
     tsr_conv2d_gradient_set_layout(launch, tsr_conv2d_gradient_layout(step, g.dx, c->height, c->width, c->channels),
                                    &status);
-    const int32_t rest[] = {c->height, c->width, g.top, g.left, g.padded_rows, g.padded_columns, stripe_rows(&g)};
+    tsr_conv2d_gradient_border b = tsr_conv2d_gradient_border_of(&g);
+    const int32_t rest[] = {c->height, c->width, b.top, b.left, b.rows, b.columns, stripe_rows(&g)};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) tsr_launch_int(launch, rest[i], &status);
     tsr_launch_over(step, launch, 2, (size_t[]){(size_t)c->batch, (size_t)stripe_count(&g)}, (size_t[]){1, 1}, false,
                     &status);

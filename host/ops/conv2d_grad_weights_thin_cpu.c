@@ -70,29 +70,6 @@ static bool is_narrow(const tsr_conv2d_gradient *g)
            c->kernel_height * c->kernel_width > small;
 }
 
-/* Images with a border as wide as what pool windows cover beyond the convolution's output, too. */
-typedef struct border {
-    int32_t top, left, rows, columns;
-} border;
-
-static border border_of(const tsr_conv2d_gradient *g)
-{
-    const tsr_conv2d_descriptor *c = g->conv2d;
-    border b = {.top = g->top + g->pool_top * c->stride_height,
-                .left = g->left + g->pool_left * c->stride_width,
-                .rows = g->padded_rows,
-                .columns = g->padded_columns};
-    if (g->pool) {
-        int32_t last_row = (g->rows - 1) * g->pool->stride_height + g->pool->pool_height - 1;
-        int32_t last_column = (g->columns - 1) * g->pool->stride_width + g->pool->pool_width - 1;
-        b.rows = last_row * c->stride_height + c->kernel_height;
-        b.columns = last_column * c->stride_width + c->kernel_width;
-        if (b.rows < b.top + c->height) b.rows = b.top + c->height;
-        if (b.columns < b.left + c->width) b.columns = b.left + c->width;
-    }
-    return b;
-}
-
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
@@ -104,7 +81,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     tsr_conv2d_gradient_needs(&g, needs);
     if (!g.gather) tsr_needs_strided(needs, g.x, 0, 0, 0, 0);
     tsr_conv2d_gradient_partials(&g, partition_count(&g), needs);
-    border b = border_of(&g);
+    tsr_conv2d_gradient_border b = tsr_conv2d_gradient_border_of(&g);
     size_t image = (size_t)b.rows * (size_t)b.columns * (size_t)g.conv2d->channels;
     /* The last sums of a kernel row may read on beyond it, for nothing. */
     size_t beyond = (size_t)taps_of(&g, tsr_vector_around(target, g.conv2d->filters)).columns;
@@ -124,7 +101,7 @@ static tsr_status prepare(tsr_step *step)
              t.rows, t.columns, t.vectors, tsr_conv2d_gradient_image_options(&g),
              tsr_conv2d_gradient_store_options(&g));
 
-    border b = border_of(&g);
+    tsr_conv2d_gradient_border b = tsr_conv2d_gradient_border_of(&g);
     tsr_launch *launch =
         tsr_step_launch(step, "conv2d_grad_weights_thin_cpu.cl", options, "conv2d_grad_weights_thin_cpu", &status);
     tsr_conv2d_gradient_arguments(step, launch, &g, &status);

@@ -131,6 +131,24 @@ int32_t tsr_conv2d_gradient_rows(const tsr_conv2d_gradient *gradient, int32_t li
     return rows > 1 ? rows : 1;
 }
 
+tsr_conv2d_gradient_border tsr_conv2d_gradient_border_of(const tsr_conv2d_gradient *g)
+{
+    const tsr_conv2d_descriptor *c = g->conv2d;
+    tsr_conv2d_gradient_border b = {.top = g->top + g->pool_top * c->stride_height,
+                                    .left = g->left + g->pool_left * c->stride_width,
+                                    .rows = g->padded_rows,
+                                    .columns = g->padded_columns};
+    if (g->pool) {
+        int32_t last_row = (g->rows - 1) * g->pool->stride_height + g->pool->pool_height - 1;
+        int32_t last_column = (g->columns - 1) * g->pool->stride_width + g->pool->pool_width - 1;
+        b.rows = last_row * c->stride_height + c->kernel_height;
+        b.columns = last_column * c->stride_width + c->kernel_width;
+        if (b.rows < b.top + c->height) b.rows = b.top + c->height;
+        if (b.columns < b.left + c->width) b.columns = b.left + c->width;
+    }
+    return b;
+}
+
 tsr_conv2d_gradient_block tsr_conv2d_gradient_block_of(const tsr_conv2d_gradient *gradient, const tsr_target *target,
                                                        int32_t most)
 {

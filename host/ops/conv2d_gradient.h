@@ -50,6 +50,13 @@ bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool
 /* Names the operands that the kernels address by strides, and those that they do not read. */
 void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs);
 
+/* An image with a border as wide as what the kernel reaches into from all cells of all pool windows, those beyond the
+ * convolution's output too: where its first pixel lies in it, and its size. */
+typedef struct tsr_conv2d_gradient_border {
+    int32_t top, left, rows, columns;
+} tsr_conv2d_gradient_border;
+tsr_conv2d_gradient_border tsr_conv2d_gradient_border_of(const tsr_conv2d_gradient *gradient);
+
 /* How sums are kept in registers: `vector` floats a vector, `rows` kernel rows (a divisor of the kernel's height) of
  * `vectors` vectors each at a time. There are `most` sums at most, and half as many where that is possible: sixteen
  * vector registers hold TSR_GRADIENT_SUMS, an operand and a factor, and half of them hide the latency of additions. */

@@ -131,6 +131,13 @@ def cut_data(source, target, images):
         pathlib.Path(target, path.name.removesuffix(".gz")).write_bytes(content)
 
 
+def doubled(by_size):
+    """How much larger a figure gets when a size is doubled: the median of the rounds, for each size but the last."""
+    sizes = list(by_size)
+    return [statistics.median(after / before for before, after in zip(by_size[small], by_size[large]))
+            for small, large in zip(sizes, sizes[1:])]
+
+
 def tessera_growth(settings):
     """Images a second by batch size, and seconds of an epoch, validation included, by the number of its images: medians
     of rounds in alternation, as the machine's speed changes with what others do on it. Epochs are so many that each
@@ -153,11 +160,10 @@ def tessera_growth(settings):
             for images, seconds in by_images.items():
                 epochs = tessera_epochs(settings, pathlib.Path(directory, str(images)), 60000 // images)[0]
                 seconds.append(statistics.fmean(float(epoch["seconds"]) for epoch in epochs))
-    doubled = [statistics.median(b / a for a, b in zip(by_images[images], by_images[2 * images]))
-               for images in (15000, 30000)]
     return {"images_per_second_by_batch_size": {k: statistics.median(v) for k, v in by_batch.items()},
+            "images_per_second_doubled": doubled(by_batch),
             "seconds_by_images": {k: statistics.median(v) for k, v in by_images.items()},
-            "seconds_ratio_of_doubled_images": doubled}
+            "seconds_doubled": doubled(by_images)}
 
 
 def jobs_of(task, settings):
@@ -239,15 +245,15 @@ def print_inference(results, summary):
 
 
 def print_growth(growth):
-    print("| batch size | images/s in training |\n|---|---|")
-    for batch, speed in growth["images_per_second_by_batch_size"].items():
-        print(f"| {batch} | {speed:.0f} |")
-    print("\n| images in an epoch, a fifth of them for validation | s |\n|---|---|")
-    for images, seconds in growth["seconds_by_images"].items():
-        print(f"| {images} | {seconds:.3f} |")
-    ratios = " and ".join(f"{ratio:.3f}" for ratio in growth["seconds_ratio_of_doubled_images"])
-    print(f"\nTwice the images take {ratios} times as long.")
-    print()
+    for title, rows, factors, form in (
+            ("batch size | images/s in training", growth["images_per_second_by_batch_size"],
+             growth["images_per_second_doubled"], "{:.0f}"),
+            ("images in an epoch, a fifth of them for validation | s", growth["seconds_by_images"],
+             growth["seconds_doubled"], "{:.3f}")):
+        print(f"| {title} | times that of the half, by round |\n|---|---|---|")
+        for (size, figure), factor in zip(rows.items(), [None, *factors]):
+            print(f"| {size} | {form.format(figure)} | {f'{factor:.3f}' if factor else ''} |")
+        print()
 
 
 def print_results(results, growth):
