@@ -6,8 +6,9 @@
  * Index space: (image, stripe of dx's rows), work-groups of one. Filters: [filters][kernel_height][kernel_width]
  * [channels]. Each work-item adds into an image of its own that has a border for what falls outside, and copies the
  * inside out at the end: in private memory, which the next work-item finds in the cache, or a large one in the
- * workspace. The border is as wide as what cells of pool windows beyond the convolution's output reach into; those
- * never win, but zeros are added for them.
+ * workspace. The border is as wide as what cells of pool windows beyond the convolution's output reach into: those
+ * never win, but where sums slide zeros are added for them. Rows and columns count from the border, so the pool's
+ * padding, one of the arguments that the gradients share, is not used here.
  *
  * The gradient behind a max pool is sparse: only the cell that won its window has one, and behind relu perhaps none
  * has. Winners differ from filter to filter, so each window's filters are first sorted by the cell that they won, zeros
@@ -38,6 +39,9 @@
 #define FINISHED      (POOL_STRIDE_WIDTH * SLIDE < SUMS ? POOL_STRIDE_WIDTH * SLIDE : SUMS)
 #define SUM_OFFSET(j) ((j)*VW)
 #else
+#if TOGETHER != 1
+#error "sums of several cells are held together only where they slide"
+#endif
 #define SLIDE         0
 #define SUMS          VECTORS
 #define FINISHED      VECTORS
@@ -164,28 +168,30 @@ static inline void add_listed(const ushort *restrict list, int count, const floa
     }
 }
 
-/* Adds what TOGETHER cells from k on of the windows of a row, `windows` of them, have won into the image. */
+/* Adds what TOGETHER cells from k on of the windows of a row, `windows` of them, have won into the image, from the place
+ * `at` on. */
 static inline void add_row(ushort (*restrict list)[CELLS * PART], ushort (*restrict count)[CELLS],
                            float (*restrict gradient)[FILTERS], int windows, int k,
-                           const __global float *restrict filters, int stretch, IMAGE_POINTER image, int image_row)
+                           const __global float *restrict filters, int stretch, IMAGE_POINTER image, int at,
+                           int image_row)
 {
     vec sum[ROWS][SUMS];
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
         for (int j = 0; j < SUMS; j++) sum[r][j] = 0.0f;
-    for (int t = 0; t < windows; t++) {
+    for (int t = 0; t < windows; t++, at += POOL_STRIDE_WIDTH * STRIDE_WIDTH * CHANNELS) {
+        if (TOGETHER == 1 && FINISHED == SUMS && count[t][k] == 0) continue;
 #pragma unroll
         for (int i = 0; i < TOGETHER; i++)
             add_listed(list[t] + (k + i) * PART, count[t][k + i], gradient[t], filters, i * SLIDE, sum);
-        add_sums(sum, FINISHED, stretch, image, image_row);
+        add_sums(sum, FINISHED, stretch, image + at, image_row);
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
             for (int j = 0; j < SUMS; j++) sum[r][j] = j + FINISHED < SUMS ? sum[r][j + FINISHED] : (vec)(0.0f);
-        image += POOL_STRIDE_WIDTH * STRIDE_WIDTH * CHANNELS;
     }
-    add_sums(sum, SUMS - FINISHED, stretch, image, image_row);
+    if (FINISHED < SUMS) add_sums(sum, SUMS - FINISHED, stretch, image + at, image_row);
 }
 #endif
 
@@ -263,7 +269,7 @@ conv2d_grad_data_cpu(const __global float *restrict dy, const __global float *re
                             int c = column[t] + k % POOL_WIDTH * STRIDE_WIDTH;
                             if (r + KERNEL_HEIGHT <= begin || r >= end) continue;
                             add_row(list[part] + t, count[part] + t, gradient + t, end_of_row - t, k, taps, stretch,
-                                    image + (to + r * image_row + c * CHANNELS), image_row);
+                                    image, to + r * image_row + c * CHANNELS, image_row);
                         }
                     }
 #endif

@@ -63,6 +63,8 @@ START_TEST(lists_many_filters_in_parts)
         c.conv2d = (tsr_conv2d_descriptor){2, 9, 8, 21, filters[i], 3, 3, 1, 1, TSR_PADDING_SAME, true};
         test_gradient_fit(&c);
         run(&c, 1, TEST_INTEGERS);
+        c.conv2d.channels = 32; /* sums slide */
+        run(&c, 1, TEST_INTEGERS);
     }
 }
 END_TEST
@@ -214,6 +216,14 @@ START_TEST(large_images_lie_in_the_workspace)
     for (int i = 0; i < 4; i++) {
         gradient_case c = {.fill = TEST_INTEGERS, .activated = i % 2, .function = TSR_RELU};
         c.conv2d = (tsr_conv2d_descriptor){2, 13, 110, 66, 9, 3, 3, 1 + i / 2, 1 + i / 2, TSR_PADDING_SAME, true};
+        test_gradient_fit(&c);
+        run(&c, 1, TEST_INTEGERS);
+    }
+    for (int i = 0; i < 2; i++) { /* sums slide, over pool windows that stick out */
+        gradient_case c = {.fill = TEST_INTEGERS, .activated = true, .function = TSR_RELU};
+        c.conv2d =
+            (tsr_conv2d_descriptor){2, 13, 111, 64, 9, 3, 3, 1, 1, i ? TSR_PADDING_SAME : TSR_PADDING_VALID, true};
+        c.pool = (tsr_pool2d_descriptor){TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_SAME};
         test_gradient_fit(&c);
         run(&c, 1, TEST_INTEGERS);
     }

@@ -34,7 +34,7 @@ static bool read_settings(const command *self, int count, char **arguments, benc
          .minimum = 1,
          .maximum = 100000,
          .help = "training steps in a round",
-         .otherwise = "as many as take about a second"},
+         .otherwise = "as many as take about half a second"},
         {.name = "images",
          .argument = "N",
          .kind = OPTION_WHOLE,

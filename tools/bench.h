@@ -9,7 +9,7 @@ enum { BENCH_ROUNDS = 5 /* of each measurement, after one to warm up; the median
 typedef struct bench_settings {
     const char *model, *data, *device;
     int64_t batch_size;
-    int64_t steps;  /* of training in a round; 0: as many as take about a second */
+    int64_t steps;  /* of training in a round; 0: as many as take about half a second */
     int64_t images; /* predicted in a round; 0: as many as take about half a second */
     int64_t shapes; /* of the sweep */
     int gemm;

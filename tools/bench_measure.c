@@ -89,6 +89,13 @@ static tsr_status add_parts(const tsr_profile_row *rows, size_t count, bench_res
     return TSR_OK;
 }
 
+/* The slowest first. */
+static int compare_parts(const void *a, const void *b)
+{
+    double left = ((const tsr_profile_row *)a)->seconds, right = ((const tsr_profile_row *)b)->seconds;
+    return (left < right) - (left > right);
+}
+
 /* Round -1 warms up. */
 static tsr_status measure_round(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
                                 const profiled *p, int index, bench_results *results)
@@ -117,6 +124,7 @@ static tsr_status measure_training(const bench_settings *settings, const bench_w
     if (!status) status = open_profiled(settings, &p);
     for (int i = -1; i < BENCH_ROUNDS && !status; i++)
         status = measure_round(settings, workload, model, &p, i, results);
+    if (results->parts) qsort(results->parts, results->part_count, sizeof *results->parts, compare_parts);
     tsr_model_free(p.model);
     tsr_device_close(p.device);
     return status;

@@ -70,12 +70,14 @@ static void print_parts(const bench_results *results, const derived *d)
         if ((int)strlen(results->parts[i].name) > name) name = (int)strlen(results->parts[i].name);
         if ((int)strlen(results->parts[i].layers) > layers) layers = (int)strlen(results->parts[i].layers);
     }
+    double all = 0; /* seconds of the kernels of a step, the mean of the rounds as each kernel's are */
+    for (size_t i = 0; i < results->part_count; i++) all += results->parts[i].seconds / d->profiled_steps;
     printf("%-*s  %-*s  LAUNCHES  MS A STEP    SHARE  GFLOP/S  OF PEAK\n", name, "KERNEL", layers, "LAYERS");
     for (size_t i = 0; i < results->part_count; i++) {
         const tsr_profile_row *part = &results->parts[i];
         double speed = rate(results, i), seconds = part->seconds / d->profiled_steps;
         printf("%-*s  %-*s  %8.4g  %9.4f  %5.1f %%", name, part->name, layers, part->layers,
-               (double)part->launches / d->profiled_steps, seconds * 1e3, seconds / d->inside * 100);
+               (double)part->launches / d->profiled_steps, seconds * 1e3, seconds / all * 100);
         if (speed > 0) printf("  %7.1f  %5.1f %%", speed * 1e-9, speed / d->peak.flops * 100);
         putchar('\n');
     }

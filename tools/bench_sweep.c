@@ -88,10 +88,12 @@ typedef struct sweep_outcome {
     char kernel[96]; /* where most of the time went */
 } sweep_outcome;
 
+enum { OPERANDS = 8 /* of a convolution, at most */ };
+
 /* An operation to be timed. */
 typedef struct timed {
     tsr_operation *operation;
-    cl_mem operands[8];
+    cl_mem operands[OPERANDS];
     int times;       /* in a round */
     char kernel[96]; /* where most of the time goes */
 } timed;
@@ -188,6 +190,7 @@ static tsr_status time_operation(const sweep_results *results, timed *t, double 
         double launches = (double)rows[i].launches * results->peak.profiled_launch_seconds;
         *seconds += (rows[i].seconds - fmin(launches, rows[i].seconds / 2)) / t->times;
     }
+    if (*seconds <= 0) *seconds = 1e-9; /* a clock so coarse that it saw nothing */
     if (count) strcpy(t->kernel, rows[0].name);
     free(rows);
     return TSR_OK;
@@ -200,7 +203,7 @@ static tsr_status timed_prepare(const sweep_results *results, timed *t)
     enum { MOST_TIMES = 100 };
     double once = 0;
     tsr_status status = TSR_OK;
-    for (int i = 0; i < tsr_operation_operands(t->operation) && !status; i++)
+    for (int i = 0; i < tsr_operation_operands(t->operation) && i < OPERANDS && !status; i++)
         status = make_operand(results->device, tsr_operation_operand_bytes(t->operation, i), &t->operands[i]);
     t->times = 1;
     for (int i = 0; i < 2 && !status; i++) status = time_operation(results, t, &once); /* the first one warms up */
@@ -210,7 +213,7 @@ static tsr_status timed_prepare(const sweep_results *results, timed *t)
 
 static void timed_clear(timed *t)
 {
-    for (size_t i = 0; i < sizeof t->operands / sizeof *t->operands; i++)
+    for (int i = 0; i < OPERANDS; i++)
         if (t->operands[i]) clReleaseMemObject(t->operands[i]);
     tsr_operation_free(t->operation);
     *t = (timed){0};

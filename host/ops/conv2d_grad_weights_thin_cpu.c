@@ -46,10 +46,10 @@ static double masked_work(const tsr_conv2d_gradient *g, const tsr_target *target
 static double listed_work(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
-    tsr_conv2d_gradient_block b = tsr_conv2d_gradient_block_of(g, target, TSR_GRADIENT_SUMS);
+    int32_t vector = tsr_vector_within(target, run);
     double live = g->sparse ? 0.5 : 1;
-    double row = (double)tsr_divide_up(run, b.vector);
-    if (b.vector < (int32_t)tsr_vector_width(target)) row /= 2;
+    double row = (double)tsr_divide_up(run, vector);
+    if (vector < (int32_t)tsr_vector_width(target)) row /= 2;
     return g->conv2d->filters * (4 + live * (2 + g->conv2d->kernel_height * row));
 }
 

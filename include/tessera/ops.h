@@ -148,7 +148,7 @@ TSR_API tsr_status tsr_operation_enqueue(tsr_operation *operation, const cl_mem 
 
 TSR_API void tsr_operation_free(tsr_operation *operation);
 
-/* What a device reaches, measured on it in less than a second, medians of many launches: the arithmetic by
+/* What a device reaches, measured on it in about a second, medians of many launches: the arithmetic by
  * multiply-adds of 32-bit floats in registers, the memory by STREAM's triad on arrays larger than caches (what a cache
  * reads before it writes is not counted), a launch by that of a kernel that does next to nothing, one after another. */
 typedef struct tsr_peak {

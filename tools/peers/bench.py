@@ -126,6 +126,7 @@ def cut_data(source, target, images):
             dimensions = content[3]
             header = 4 + 4 * dimensions
             sizes = struct.unpack_from(f">{dimensions}I", content, 4)
+            images = min(images, sizes[0])
             kept = images * math.prod(sizes[1:])
             content = content[:4] + struct.pack(">I", images) + content[8:header + kept]
         pathlib.Path(target, path.name.removesuffix(".gz")).write_bytes(content)
