@@ -141,10 +141,8 @@ tsr_conv2d_gradient_border tsr_conv2d_gradient_border_of(const tsr_conv2d_gradie
     if (g->pool) {
         int32_t last_row = (g->rows - 1) * g->pool->stride_height + g->pool->pool_height - 1;
         int32_t last_column = (g->columns - 1) * g->pool->stride_width + g->pool->pool_width - 1;
-        b.rows = last_row * c->stride_height + c->kernel_height;
-        b.columns = last_column * c->stride_width + c->kernel_width;
-        if (b.rows < b.top + c->height) b.rows = b.top + c->height;
-        if (b.columns < b.left + c->width) b.columns = b.left + c->width;
+        b.rows = larger(b.top + c->height, last_row * c->stride_height + c->kernel_height);
+        b.columns = larger(b.left + c->width, last_column * c->stride_width + c->kernel_width);
     }
     return b;
 }

@@ -58,8 +58,9 @@ typedef struct tsr_conv2d_gradient_border {
 tsr_conv2d_gradient_border tsr_conv2d_gradient_border_of(const tsr_conv2d_gradient *gradient);
 
 /* How sums are kept in registers: `vector` floats a vector, `rows` kernel rows (a divisor of the kernel's height) of
- * `vectors` vectors each at a time. There are `most` sums at most, and at least half as many where that is possible: sixteen
- * vector registers hold TSR_GRADIENT_SUMS, an operand and a factor, and half of them hide the latency of additions. */
+ * `vectors` vectors each at a time. There are `most` sums at most, and at least half as many where that is possible:
+ * sixteen vector registers hold TSR_GRADIENT_SUMS, an operand and a factor, and half of them hide the latency of
+ * additions. */
 enum { TSR_GRADIENT_SUMS = 12 };
 typedef struct tsr_conv2d_gradient_block {
     int32_t vector, rows, vectors;
