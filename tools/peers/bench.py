@@ -37,6 +37,7 @@ PREDICTORS = {
     "ONNX Runtime": {"peer": "onnxruntime"},
 }
 STEPS = {"vgg": 10, "strided": 50}  # of a round
+TURNS = 5  # of a round, where small differences are looked for
 
 
 def say(text):
@@ -86,12 +87,13 @@ def tessera_bench(program, *arguments):
     return json.loads(run_tessera(program, "bench", "--json", *arguments)[0])
 
 
-def tessera_epochs(settings, data, epochs):
+def tessera_epochs(settings, data, epochs, *options):
     """The history's rows of a training run, and the most memory that it held."""
     with tempfile.TemporaryDirectory() as directory:
         history = pathlib.Path(directory, "history.csv")
         _, memory = run_tessera(settings.tessera, "train", "--epochs", epochs, "--patience", epochs, "--verbose", 0,
-                                "--data", data, "--output", pathlib.Path(directory, "model.h5"), "--history", history)
+                                "--data", data, "--output", pathlib.Path(directory, "model.h5"), "--history", history,
+                                *options)
         with open(history, encoding="utf-8") as file:
             return list(csv.DictReader(file)), memory
 
@@ -133,34 +135,35 @@ def cut_data(source, target, images):
 
 
 def doubled(by_size):
-    """How much larger a figure gets when a size is doubled: the median of the rounds, for each size but the last."""
+    """How much larger a figure gets when a size is doubled: the median of the turns, for each size but the last."""
     sizes = list(by_size)
     return [statistics.median(after / before for before, after in zip(by_size[small], by_size[large]))
             for small, large in zip(sizes, sizes[1:])]
 
 
 def tessera_growth(settings):
-    """Images a second by batch size, and seconds of an epoch, validation included, by the number of its images: medians
-    of rounds in alternation, as the machine's speed changes with what others do on it. Epochs are so many that each
-    run takes the same number of steps: how many gradients are zero changes as a network learns."""
-    def train_batches(batch):
-        bench = tessera_bench(settings.tessera, "--data", settings.data, "--batch-size", batch, "--steps",
-                              6400 // batch, "--images", 32)
-        return bench["training"]["images_per_second"]
-
+    """Images a second by batch size, and seconds of an epoch by the number of its images, validation included: medians
+    of short runs in alternation, as the machine's speed changes by more than what is looked for, with what others do
+    on it. The weights all but stay as they are, since how many gradients are zero changes as a network learns, and
+    the runs on fewer images take as many steps."""
+    most = 30000
     by_batch = {batch: [] for batch in (32, 64, 128, 256)}
-    by_images = {images: [] for images in (15000, 30000, 60000)}
+    by_images = {images: [] for images in (7500, 15000, most)}
     with tempfile.TemporaryDirectory() as directory:
+        def epoch_seconds(images, batch, epochs):
+            rows = tessera_epochs(settings, pathlib.Path(directory, str(images)), epochs, "--batch-size", batch,
+                                  "--learning-rate", 1e-9)[0]
+            return statistics.fmean(float(row["seconds"]) for row in rows)
+
         for images in by_images:
             pathlib.Path(directory, str(images)).mkdir()
             cut_data(settings.data, pathlib.Path(directory, str(images)), images)
-        for number in range(settings.rounds):
-            say(f"round {number + 1} of {settings.rounds}: growth, Tessera")
+        for number in range(settings.rounds * TURNS):
+            say(f"turn {number + 1} of {settings.rounds * TURNS}: growth, Tessera")
             for batch, speeds in by_batch.items():
-                speeds.append(train_batches(batch))
+                speeds.append(most / epoch_seconds(most, batch, 1))
             for images, seconds in by_images.items():
-                epochs = tessera_epochs(settings, pathlib.Path(directory, str(images)), 60000 // images)[0]
-                seconds.append(statistics.fmean(float(epoch["seconds"]) for epoch in epochs))
+                seconds.append(epoch_seconds(images, 32, most // images))
     return {"images_per_second_by_batch_size": {k: statistics.median(v) for k, v in by_batch.items()},
             "images_per_second_doubled": doubled(by_batch),
             "seconds_by_images": {k: statistics.median(v) for k, v in by_images.items()},
@@ -247,11 +250,11 @@ def print_inference(results, summary):
 
 def print_growth(growth):
     for title, rows, factors, form in (
-            ("batch size | images/s in training", growth["images_per_second_by_batch_size"],
-             growth["images_per_second_doubled"], "{:.0f}"),
+            ("batch size | images/s in an epoch, a fifth of them for validation",
+             growth["images_per_second_by_batch_size"], growth["images_per_second_doubled"], "{:.0f}"),
             ("images in an epoch, a fifth of them for validation | s", growth["seconds_by_images"],
              growth["seconds_doubled"], "{:.3f}")):
-        print(f"| {title} | times that of the half, by round |\n|---|---|---|")
+        print(f"| {title} | times that of the half, by turn |\n|---|---|---|")
         for (size, figure), factor in zip(rows.items(), [None, *factors]):
             print(f"| {size} | {form.format(figure)} | {f'{factor:.3f}' if factor else ''} |")
         print()
