@@ -26,6 +26,7 @@
 typedef struct blocking {
     int32_t vector;                   /* floats a vector */
     int32_t block_vectors;            /* vectors of filters in registers */
+    int32_t block_rows;               /* rows of windows in registers */
     int32_t block_windows;            /* windows in registers, side by side */
     int32_t tile_rows, tile_columns;  /* windows of a work-item */
     int32_t tiles_down, tiles_across; /* tiles of an image */
@@ -43,30 +44,60 @@ static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t column
     return (size_t)height * (size_t)width * (size_t)c->channels * sizeof(float);
 }
 
-/* Chooses the block of registers: the one that takes the fewest cycles for a row of windows and all filters, a cycle
- * being a multiply-add of vectors or a load, and at least as many as hide the latency of a sum. */
+/* What a block costs for a number (column, channel) of the kernel's rows and all that a tile's rows of windows have of
+ * it, in cycles, a cycle being two multiply-adds of vectors or two loads; and at least as many as hide the latency of a
+ * sum. Pixels are read once for all rows of the block, and weights once for all its windows. */
+static double block_cost(const tsr_conv2d_span *s, const blocking *k, int32_t vectors, int32_t rows, int32_t windows)
+{
+    int32_t height = s->conv2d.kernel_height, cells = windows * s->pool_width;
+    int32_t image_rows = (rows - 1) * s->pool_stride_height * s->conv2d.stride_height + height;
+    int32_t sums = rows * height * cells * vectors, loads = height * vectors + image_rows * cells;
+    double cycles = sums > loads ? sums : loads;
+    if (cycles < 8 * height) cycles = 8 * height;
+    return (double)tsr_divide_up(tsr_divide_up(s->conv2d.filters, k->vector), vectors) *
+           tsr_divide_up(k->tile_columns, windows) * tsr_divide_up(s->rows, rows) / s->rows *
+           (cycles + 0.5 * height * rows);
+}
+
+/* Whether so many sums are too many. A block of several rows keeps a pixel, and weights of all rows of the kernel, in
+ * registers too. */
+static bool is_crowded(const tsr_conv2d_span *s, const blocking *k, int32_t vectors, int32_t rows, int32_t windows)
+{
+    int64_t taps = (int64_t)s->conv2d.kernel_height * s->conv2d.kernel_width * s->conv2d.channels;
+    int32_t most = taps <= SHORT_TAPS ? 8 : k->vector == 16 ? 16 : 12, all = k->vector == 16 ? 30 : 15;
+    int32_t sums = rows * windows * s->pool_width * vectors;
+    /* Unrolled taps keep their weights in registers too; more sums than hide the latency would push them out. */
+    if (k->unroll) most = 8 / s->pool_height;
+    if (rows > 1 && (k->unroll || s->pool_padded || sums + s->conv2d.kernel_height * vectors > all ||
+                     patch_bytes(s, rows, k->tile_columns) > PATCH_WISH))
+        return true;
+    return sums > most && (vectors > 1 || rows > 1 || windows > 1 || sums > 28);
+}
+
+/* Chooses the block of registers that costs the least. */
 static bool choose_block(const tsr_conv2d_span *s, blocking *k)
 {
-    int32_t vectors = tsr_divide_up(s->conv2d.filters, k->vector);
-    int64_t taps = (int64_t)s->conv2d.kernel_height * s->conv2d.kernel_width * s->conv2d.channels;
-    int32_t registers = taps <= SHORT_TAPS ? 8 : k->vector == 16 ? 16 : 12;
-    /* Unrolled taps keep their weights in registers too; more sums than hide the latency would push them out. */
-    if (k->unroll) registers = 8 / s->pool_height;
+    int32_t most = tsr_divide_up(s->conv2d.filters, k->vector);
     double best = 0;
     k->block_vectors = 0;
-    for (int32_t v = 1; v <= vectors && v <= 8; v++)
-        for (int32_t w = 1; w <= k->tile_columns; w++) {
-            int32_t cells = w * s->pool_width, sums = cells * v;
-            if (sums > registers && (v > 1 || w > 1 || sums > 28)) continue;
-            int32_t cycles = sums > v + cells ? sums : v + cells;
-            if (cycles < 8) cycles = 8;
-            double cost = (double)tsr_divide_up(vectors, v) * tsr_divide_up(k->tile_columns, w) * (cycles + 0.5);
-            if (k->block_vectors && cost >= best) continue;
-            best = cost;
-            k->block_vectors = v;
-            k->block_windows = w;
-        }
+    for (int32_t rows = 1; rows <= s->rows && rows <= 8; rows++)
+        for (int32_t vectors = 1; vectors <= most && vectors <= 8; vectors++)
+            for (int32_t windows = 1; windows <= k->tile_columns; windows++) {
+                if (is_crowded(s, k, vectors, rows, windows)) continue;
+                double cost = block_cost(s, k, vectors, rows, windows);
+                if (k->block_vectors && cost >= best) continue;
+                best = cost;
+                k->block_vectors = vectors;
+                k->block_rows = rows;
+                k->block_windows = windows;
+            }
     return k->block_vectors > 0;
+}
+
+/* By tiles of so many rows. */
+static size_t rows_computed(const tsr_conv2d_span *s, int32_t tile_rows)
+{
+    return tsr_divide_up(s->rows, tile_rows) * (size_t)tile_rows;
 }
 
 /* As many lanes as filters at least, where a copy of the weights stays small. */
@@ -100,11 +131,14 @@ static bool choose_blocking(const tsr_conv2d_span *s, const tsr_target *target, 
      * tiles are large then, and the filters are shared out instead. */
     double row_work = (double)taps * k->tile_columns * s->pool_height * s->pool_width * k->blocks * k->block_vectors;
     bool kept = taps * c->filters * (int64_t)sizeof(float) <= WEIGHTS_KEPT;
-    k->tile_rows = 1;
-    while (k->tile_rows < s->rows && (!kept || k->tile_rows * row_work < GROUP_WORK) &&
-           patch_bytes(s, k->tile_rows + 1, k->tile_columns) <= (kept ? PATCH_WISH : PATCH_LARGE))
-        k->tile_rows++;
-    k->tile_rows = tsr_equal_parts(s->rows, k->tile_rows);
+    k->tile_rows = k->block_rows;
+    while (k->tile_rows + k->block_rows <= s->rows && (!kept || k->tile_rows * row_work < GROUP_WORK) &&
+           patch_bytes(s, k->tile_rows + k->block_rows, k->tile_columns) <= (kept ? PATCH_WISH : PATCH_LARGE))
+        k->tile_rows += k->block_rows;
+    /* Rows that the last tile computes once more are lost: the largest tile that loses the fewest, of those more than
+     * half as large. */
+    for (int32_t rows = k->tile_rows, half = rows / 2; rows > half; rows -= k->block_rows)
+        if (rows_computed(s, rows) < rows_computed(s, k->tile_rows)) k->tile_rows = rows;
     k->tiles_down = tsr_divide_up(s->rows, k->tile_rows);
 
     /* Few tiles: the filters are shared out as well. */
@@ -146,10 +180,11 @@ static void make_options(const tsr_conv2d_span *s, const blocking *k, char *opti
     snprintf(options, size,
              "-DVW=%d -DCHANNELS=%d -DFILTERS=%d -DKERNEL_HEIGHT=%d -DKERNEL_WIDTH=%d -DSTRIDE_HEIGHT=%d "
              "-DSTRIDE_WIDTH=%d -DPOOL_HEIGHT=%d -DPOOL_WIDTH=%d -DPOOL_STRIDE_HEIGHT=%d -DPOOL_STRIDE_WIDTH=%d "
-             "-DTILE_ROWS=%d -DTILE_COLUMNS=%d -DBLOCK_WINDOWS=%d -DBLOCK_VECTORS=%d%s%s%s%s%s%s%s",
+             "-DTILE_ROWS=%d -DTILE_COLUMNS=%d -DBLOCK_ROWS=%d -DBLOCK_WINDOWS=%d "
+             "-DBLOCK_VECTORS=%d%s%s%s%s%s%s%s",
              k->vector, c->channels, c->filters, c->kernel_height, c->kernel_width, c->stride_height, c->stride_width,
              s->pool_height, s->pool_width, s->pool_stride_height, s->pool_stride_width, k->tile_rows, k->tile_columns,
-             k->block_windows, k->block_vectors, mode, s->pool_padded ? " -DPOOL_PADDED" : "",
+             k->block_rows, k->block_windows, k->block_vectors, mode, s->pool_padded ? " -DPOOL_PADDED" : "",
              k->unroll ? " -DUNROLL_TAPS" : "", c->bias ? " -DBIAS" : "", s->winner != TSR_NONE ? " -DWINNER" : "",
              gather, activation);
 }
