@@ -12,9 +12,13 @@
  * then run down without a branch: one number broadcast, one patch of the image read, the filter's sums held in
  * registers. They rest between lists in an array of [filter][tap][channel], which is transposed once at the end.
  *
+ * Where few filters have gradients that are hardly ever zero, there are no lists: a patch is read once for all filters,
+ * whose sums are all held in registers.
+ *
  * x must have a border of zeros as wide as the padding: see conv2d_grad_weights_pad.cl.
  *
  * Macros: those of conv2d_gradient.cl
+ *         LISTED    1: with lists; otherwise BLOCKS is 1 and there are at most eight FILTERS and no pool
  *         BLOCKS    eights of filters that a work-item has
  *         WEIGHTS   1: dw is wanted
  *         BIAS      1: db is wanted */
@@ -36,14 +40,11 @@ typedef struct windows {
     int dy_image, dy_row, y_image, y_row, rows, columns, pool_top, pool_left, x_image, x_row;
 } windows;
 
-/* Lists the windows from `first` to `end`, counted over all images of the partition, for each of BLOCK filters of which
- * `present` are there: the place of its patch and its gradient, where that is not zero. Adds the gradients to *bias.
- * All windows are computed first and listed from memory: lanes of vectors are dear to take out. */
-static inline void list_windows(windows w, int first, int end, int present, int place[BLOCK][CHUNK],
-                                float gradient[BLOCK][CHUNK], int count[BLOCK], float8 *bias)
+/* Reads the windows from `first` to `end`, counted over all images of the partition, for each of BLOCK filters of which
+ * `present` are there: the places of their patches and their gradients. Adds the gradients to *bias. */
+static inline void read_windows(windows w, int first, int end, int present, int place[CHUNK][BLOCK],
+                                float gradient[CHUNK][BLOCK], float8 *bias)
 {
-    int places[CHUNK][BLOCK];
-    float gradients[CHUNK][BLOCK];
     int n = first / (w.rows * w.columns), i = first / w.columns % w.rows, j = first % w.columns;
     for (int t = first; t < end; t++) {
         float8 g = floats_load8(w.dy + n * w.dy_image + i * w.dy_row + j * FILTERS, present);
@@ -57,18 +58,26 @@ static inline void list_windows(windows w, int first, int end, int present, int 
 #endif
         int8 at = n * w.x_image + (i * POOL_STRIDE_HEIGHT - w.pool_top + k / POOL_WIDTH) * (STRIDE_HEIGHT * w.x_row) +
                   (j * POOL_STRIDE_WIDTH - w.pool_left + k % POOL_WIDTH) * (STRIDE_WIDTH * CHANNELS);
-        store8(g, gradients[t - first]);
-        store8(at, places[t - first]);
+        store8(g, gradient[t - first]);
+        store8(at, place[t - first]);
         if (++j < w.columns) continue;
         j = 0;
         if (++i < w.rows) continue;
         i = 0;
         n++;
     }
+}
+
+#if LISTED
+/* Lists those of `windows` windows whose gradient is not zero, for each of BLOCK filters. They were all read first:
+ * lanes of vectors are dear to take out. */
+static inline void list_windows(const int places[CHUNK][BLOCK], const float gradients[CHUNK][BLOCK], int windows,
+                                int place[BLOCK][CHUNK], float gradient[BLOCK][CHUNK], int count[BLOCK])
+{
     int entries[BLOCK];
 #pragma unroll
     for (int b = 0; b < BLOCK; b++) entries[b] = 0;
-    for (int t = 0; t < end - first; t++)
+    for (int t = 0; t < windows; t++)
 #pragma unroll
         for (int b = 0; b < BLOCK; b++) {
             /* An entry that is zero is overwritten by the next one; not-a-number is kept. */
@@ -103,6 +112,39 @@ static inline void add_patches(const int *restrict place, const float *restrict 
 #pragma unroll
         for (int j = 0; j < VECTORS; j++) vec_store(sum[r][j], sums + r * RUN_SUMS + OFFSET(j));
 }
+#else
+/* Adds the patches of `windows` windows of the images, weighted by their gradients, to the sums of all filters. */
+static inline void add_patches(const int place[CHUNK][BLOCK], const float gradient[CHUNK][BLOCK], int windows,
+                               const __global float *restrict x, int x_row, __global float *restrict sums)
+{
+    vec sum[FILTERS][ROWS][VECTORS];
+#pragma unroll
+    for (int f = 0; f < FILTERS; f++)
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++)
+                sum[f][r][j] = vec_load(sums + (f * KERNEL_HEIGHT + r) * RUN_SUMS + OFFSET(j));
+    for (int t = 0; t < windows; t++) {
+        const __global float *p = x + place[t][0];
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++) {
+                vec patch = vec_load(p + r * x_row + OFFSET(j));
+#pragma unroll
+                for (int f = 0; f < FILTERS; f++) sum[f][r][j] += gradient[t][f] * patch;
+            }
+    }
+#pragma unroll
+    for (int f = 0; f < FILTERS; f++)
+#pragma unroll
+        for (int r = 0; r < ROWS; r++)
+#pragma unroll
+            for (int j = 0; j < VECTORS; j++)
+                vec_store(sum[f][r][j], sums + (f * KERNEL_HEIGHT + r) * RUN_SUMS + OFFSET(j));
+}
+#endif
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float *restrict y,
@@ -119,14 +161,18 @@ conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float 
                         int batch, int chunk)
 {
     int f0 = get_global_id(0) * LISTS, partition = get_global_id(1), partitions = get_global_size(1);
-    int present = min(LISTS, FILTERS - f0);
+    int present = FILTERS <= LISTS ? FILTERS : min(LISTS, FILTERS - f0);
     __global float *sums =
         all_sums + sums_origin + ((long)partition * get_global_size(0) * LISTS + f0) * (KERNEL_HEIGHT * RUN_SUMS);
     for (int e = 0; e < LISTS * KERNEL_HEIGHT * RUN_SUMS; e++) sums[e] = 0.0f;
     float8 bias[BLOCKS];
     for (int k = 0; k < BLOCKS; k++) bias[k] = 0.0f;
+    float gradients[CHUNK][BLOCK];
+    int places[CHUNK][BLOCK];
+#if LISTED
     float gradient[LISTS][CHUNK];
     int place[LISTS][CHUNK], count[LISTS];
+#endif
     int n = partition * batch / partitions, images = (partition + 1) * batch / partitions - n;
     windows w = {dy + dy_origin + n * dy_image + f0,
                  y + y_origin + n * y_image + f0,
@@ -147,13 +193,22 @@ conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float 
         for (int f = 0; f < present; f += BLOCK) {
             windows from = w;
             from.dy += f, from.y += f, from.winner += f;
-            list_windows(from, first, end, present - f, place + f, gradient + f, count + f, &bias[f / BLOCK]);
+            read_windows(from, first, end, present - f, places, gradients, &bias[f / BLOCK]);
+#if LISTED
+            list_windows(places, gradients, end - first, place + f, gradient + f, count + f);
+#endif
         }
         for (int p = 0; p < KERNEL_HEIGHT; p += ROWS)
-            for (int stretch = 0; stretch < STRETCHES; stretch++)
+            for (int stretch = 0; stretch < STRETCHES; stretch++) {
+                const __global float *from = x + p * x_row + START(stretch);
+                __global float *to = sums + p * RUN_SUMS + stretch * STRETCH;
+#if LISTED
                 for (int f = 0; f < present; f++)
-                    add_patches(place[f], gradient[f], count[f], x + p * x_row + START(stretch), x_row,
-                                sums + (f * KERNEL_HEIGHT + p) * RUN_SUMS + stretch * STRETCH);
+                    add_patches(place[f], gradient[f], count[f], from, x_row, to + f * KERNEL_HEIGHT * RUN_SUMS);
+#else
+                add_patches(places, gradients, end - first, from, x_row, to);
+#endif
+            }
     }
 #if WEIGHTS
     dw += (long)partition * dw_stride + f0;
@@ -163,7 +218,7 @@ conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float 
                 const __global float *s = sums + (f * KERNEL_HEIGHT + p) * RUN_SUMS + SUM_OF(e);
 #define SUM(b) s[b * KERNEL_HEIGHT * RUN_SUMS]
                 floats_store8((float8)(SUM(0), SUM(1), SUM(2), SUM(3), SUM(4), SUM(5), SUM(6), SUM(7)),
-                            dw + (p * RUN + e) * FILTERS + f, present - f);
+                              dw + (p * RUN + e) * FILTERS + f, present - f);
             }
 #endif
 #if BIAS

@@ -78,6 +78,7 @@ START_TEST(product_agrees_with_the_twin)
     for (int i = 0; i < count; i++) {
         gradient_case c = cases[i];
         c.pool.pool_height = 0;
+        c.conv2d.filters += i % 2 * 8; /* few are left to vectors along the rows of the kernel */
         c.vector_width = (uint32_t)1 << i % 5;
         test_gradient_fit(&c);
         taken += run(product, &c, (images)(i % 4 % 3), (uint32_t)i, c.fill);
@@ -151,6 +152,36 @@ START_TEST(large_images_are_read_for_more_filters)
         if (i % 2) c.pool = (tsr_pool2d_descriptor){TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_SAME};
         test_gradient_fit(&c);
         ck_assert(run(listed, &c, IMAGES_GIVEN, (uint32_t)i, TEST_INTEGERS));
+    }
+}
+END_TEST
+
+/* Up to eight filters whose gradients are dense have no lists: chunks of some images and of parts of one, kernel rows
+ * in several stretches of which the last reaches back. They are its own unless a batch is small or a run short. */
+START_TEST(few_filters_are_summed_together)
+{
+    static const int32_t filters[] = {1, 3, 5, 7, 8}, channels[] = {6, 17, 64, 9}, kernels[] = {3, 1, 5};
+    static const uint32_t widths[] = {4, 8, 16};
+    for (int i = 0; i < 24; i++) {
+        gradient_case c = {.activated = i % 2, .function = TSR_TANH, .vector_width = widths[i / 8]};
+        c.fill = c.activated ? TEST_RANDOM : TEST_INTEGERS;
+        int32_t k = kernels[i % 3], stride = 1 + i % 7 / 5;
+        c.conv2d = (tsr_conv2d_descriptor){5,
+                                           i % 2 ? 9 : 4,
+                                           i % 2 ? 17 : 5,
+                                           channels[i % 4],
+                                           filters[i % 5],
+                                           k,
+                                           k,
+                                           stride,
+                                           stride,
+                                           i % 4 ? TSR_PADDING_SAME : TSR_PADDING_VALID,
+                                           true};
+        test_gradient_fit(&c);
+        ck_assert(run(listed, &c, (images)(i % 3), (uint32_t)i, i % 8 == 4 ? TEST_NAN : c.fill));
+        if (k * channels[i % 4] < (int)widths[i / 8]) continue;
+        ck_assert(!run(product, &c, IMAGES_GIVEN, (uint32_t)i, c.fill));
+        if (c.conv2d.filters == 8 && c.vector_width == 16) ck_assert(!run(thin, &c, IMAGES_GIVEN, (uint32_t)i, c.fill));
     }
 }
 END_TEST
@@ -260,6 +291,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, product_is_tiled);
     tcase_add_test(tests, product_leaves_what_is_sparse);
     tcase_add_test(tests, large_images_are_read_for_more_filters);
+    tcase_add_test(tests, few_filters_are_summed_together);
     tcase_add_test(tests, few_channels_are_thin);
     tcase_add_test(tests, steps_over_halos);
     tcase_add_test(tests, passes_on_what_is_not_finite);

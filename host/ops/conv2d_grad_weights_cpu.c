@@ -52,12 +52,18 @@ static int32_t partition_count(const tsr_conv2d_gradient *g)
     return (int32_t)partitions < c->batch ? (int32_t)partitions : c->batch;
 }
 
+/* Few filters whose gradients are hardly ever zero are summed together, without lists. */
+static bool is_listed(const tsr_conv2d_gradient *g)
+{
+    return g->conv2d->filters > TSR_GRADIENT_FEW || !tsr_conv2d_gradient_dense(g);
+}
+
 /* An entry of a list serves all rows that are summed at a time. Vectors of sixteen floats come with twice as many
  * registers as others. */
 static tsr_conv2d_gradient_block block_of(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
-    int32_t times = tsr_vector_width(target) == 16 ? 2 : 1;
-    return tsr_conv2d_gradient_block_of(g, target, times * TSR_GRADIENT_SUMS);
+    int32_t sums = TSR_GRADIENT_SUMS * (tsr_vector_width(target) == 16 ? 2 : 1);
+    return tsr_conv2d_gradient_block_of(g, target, is_listed(g) ? sums : sums / g->conv2d->filters);
 }
 
 /* Floats that hold the sums of every block and partition: each stretch of a kernel row apart. */
@@ -89,8 +95,8 @@ static tsr_status prepare(tsr_step *step)
     tsr_conv2d_gradient_block block = block_of(&g, step->target);
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, block.vector, options);
-    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D BLOCKS=%d%s", block.rows,
-             block.vectors, blocks_of(&g), tsr_conv2d_gradient_store_options(&g));
+    snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D VECTORS=%d -D BLOCKS=%d -D LISTED=%d%s",
+             block.rows, block.vectors, blocks_of(&g), is_listed(&g), tsr_conv2d_gradient_store_options(&g));
 
     const tsr_conv2d_descriptor *c = g.conv2d;
     size_t copied = tsr_conv2d_gradient_pad(step, &g, &status);

@@ -41,23 +41,18 @@ static double masked_work(const tsr_conv2d_gradient *g, const tsr_target *target
     return (double)vectors * (2 * passes + 1.1 * cell_count(g) * (1 + (double)g->conv2d->kernel_height * run));
 }
 
-/* And with lists of winners, lanes along kernel rows: an entry for each filter, of which relu leaves about half, and
- * multiplications for those that stay, two at a time where vectors are not full. */
+/* And with lanes along kernel rows: with lists of winners an entry for each filter, of which relu leaves about half,
+ * and multiplications for those that stay, two at a time where vectors are not full; without lists, where gradients are
+ * dense, little but the multiplications. */
 static double listed_work(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
     int32_t run = g->conv2d->kernel_width * g->conv2d->channels;
     int32_t vector = tsr_vector_within(target, run);
-    double live = g->sparse ? 0.5 : 1;
     double row = (double)tsr_divide_up(run, vector);
+    if (tsr_conv2d_gradient_dense(g)) return 10 + g->conv2d->filters * g->conv2d->kernel_height * row;
+    double live = g->sparse ? 0.5 : 1;
     if (vector < (int32_t)tsr_vector_width(target)) row /= 2;
     return g->conv2d->filters * (4 + live * (2 + g->conv2d->kernel_height * row));
-}
-
-/* Whether most gradients are there, so that lists are no rival but for filters that fill no vector. */
-static bool is_dense(const tsr_conv2d_gradient *g)
-{
-    const int32_t few = 8;
-    return !g->pool && !g->sparse && g->conv2d->filters >= few;
 }
 
 /* Where neither images nor gradients lie so wide apart that they are worth packing for a product of matrices, which
@@ -74,10 +69,12 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
-    if (is_dense(&g)) {
-        if (!is_narrow(&g)) return tsr_refuse(needs, "a product of matrices is faster for a layer so wide");
-    } else if (masked_work(&g, target) > listed_work(&g, target))
-        return tsr_refuse(needs, "with %d channels lists of winners take less work", g.conv2d->channels);
+    bool dense = tsr_conv2d_gradient_dense(&g);
+    if (!(dense && g.conv2d->filters > TSR_GRADIENT_FEW) && masked_work(&g, target) > listed_work(&g, target))
+        return tsr_refuse(needs, "with %d channels and %d filters vectors along the rows of the kernel take less work",
+                          g.conv2d->channels, g.conv2d->filters);
+    if (dense && g.conv2d->filters >= TSR_GRADIENT_FEW && !is_narrow(&g))
+        return tsr_refuse(needs, "a product of matrices is faster for a layer so wide");
     tsr_conv2d_gradient_needs(&g, needs);
     if (!g.gather) tsr_needs_strided(needs, g.x, 0, 0, 0, 0);
     tsr_conv2d_gradient_partials(&g, partition_count(&g), needs);

@@ -118,6 +118,11 @@ int32_t tsr_conv2d_gradient_partial_count(const tsr_conv2d_gradient *gradient)
     return partials < 1 ? 1 : (int32_t)partials;
 }
 
+bool tsr_conv2d_gradient_dense(const tsr_conv2d_gradient *gradient)
+{
+    return !gradient->pool && !gradient->sparse;
+}
+
 void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs)
 {
     tsr_needs_strided(needs, gradient->dy, 0, 0, 0, 0);
