@@ -7,7 +7,7 @@
  * row of the windows' cells in registers and adds up tap by tap: one vector of weights times one broadcast pixel, as
  * filters are contiguous in memory. Tap and channel run in one loop, since (column, channel) is contiguous both in the
  * patch and in w. Several rows of windows share the pixels that they read: that is for few filters, where a pixel is
- * read for every multiplication otherwise. Tiles, blocks and vectors that would stick out are moved back and compute
+ * read for every multiplication otherwise. Tiles, windows and vectors that would stick out are moved back and compute
  * some results twice, all alike, which is cheaper than loops for remainders. Where there are fewer filters than lanes
  * the weights are copied to private memory first, with zeros for the lanes that are left.
  *
@@ -20,7 +20,9 @@
  *   POOL_HEIGHT, POOL_WIDTH, POOL_STRIDE_HEIGHT, POOL_STRIDE_WIDTH       the pool; all 1 without one
  *   POOL_MAX or POOL_AVERAGE                                             its mode
  *   POOL_PADDED                                                          some of its windows stick out of the image
- *   TILE_ROWS, TILE_COLUMNS, BLOCK_WINDOWS, BLOCK_VECTORS, BLOCK_ROWS    as above; BLOCK_ROWS 1 with POOL_PADDED
+ *   TILE_ROWS, TILE_COLUMNS, BLOCK_WINDOWS, BLOCK_VECTORS                as above
+ *   BLOCK_ROWS                                                           as above; it divides TILE_ROWS, and is 1 with
+ *                                                                        POOL_PADDED
  *   UNROLL_TAPS                                                          unroll the loops over taps, which are few
  *   BIAS, WINNER                                                         whether b and winner are there */
 #define PATCH_ROWS    (((TILE_ROWS - 1) * POOL_STRIDE_HEIGHT + POOL_HEIGHT - 1) * STRIDE_HEIGHT + KERNEL_HEIGHT)
@@ -211,9 +213,9 @@ conv2d_cpu(__global const pixel *restrict x, int x_origin, int x_image, int x_ro
             bias[v] = 0.0f;
 #endif
         }
-        for (int begin_row = 0; begin_row < TILE_ROWS; begin_row += BLOCK_ROWS)
+        for (int r = 0; r < TILE_ROWS; r += BLOCK_ROWS)
             for (int begin = 0; begin < TILE_COLUMNS; begin += BLOCK_WINDOWS) {
-                int r = min(begin_row, TILE_ROWS - BLOCK_ROWS), c = min(begin, TILE_COLUMNS - BLOCK_WINDOWS);
+                int c = min(begin, TILE_COLUMNS - BLOCK_WINDOWS);
                 vec pooled[BLOCK_ROWS][BLOCK_WINDOWS][BLOCK_VECTORS];
                 ivec won[BLOCK_ROWS][BLOCK_WINDOWS][BLOCK_VECTORS];
                 place at = {conv_rows, conv_columns, conv_row + r * POOL_STRIDE_HEIGHT,

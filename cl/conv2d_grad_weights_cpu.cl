@@ -12,8 +12,8 @@
  * then run down without a branch: one number broadcast, one patch of the image read, the filter's sums held in
  * registers. They rest between lists in an array of [filter][tap][channel], which is transposed once at the end.
  *
- * Where few filters have gradients that are hardly ever zero, there are no lists: a patch is read once for all filters,
- * whose sums are all held in registers.
+ * Where few filters have gradients that are hardly ever zero, there are no lists: what is read of a patch serves all
+ * filters, whose sums for it are held in registers together.
  *
  * x must have a border of zeros as wide as the padding: see conv2d_grad_weights_pad.cl.
  *

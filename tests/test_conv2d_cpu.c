@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const int32_t kernels[][2] = {{1, 1}, {3, 3}, {11, 11}, {7, 1}, {2, 5}};
 static const int32_t strides[][2] = {{1, 1}, {2, 2}, {4, 4}, {2, 3}};
@@ -34,6 +35,7 @@ static const struct epilogue {
     {2, 2, 3, 4, TSR_POOL_MAX, TSR_PADDING_SAME, .winner = true},
     {2, 2, 2, 2, TSR_POOL_AVERAGE, TSR_PADDING_VALID, .activation = true, .function = TSR_SWISH},
     {3, 2, 3, 2, TSR_POOL_AVERAGE, TSR_PADDING_SAME, .winner = false},
+    {1, 2, 2, 3, TSR_POOL_MAX, TSR_PADDING_VALID, .winner = true, .activation = true, .function = TSR_RELU},
 };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -128,6 +130,50 @@ START_TEST(batches_of_any_size)
         test_case t = {.fill = TEST_INTEGERS};
         const char *name = add_chain(&t, &d, &epilogues[2], FROM_BYTES, TEST_INTEGERS);
         test_run_case(&t, &(test_options){.only = name});
+    }
+}
+END_TEST
+
+/* Whether the kernel of a graph of one span was built with that option. */
+static bool is_built_with(test_case *t, const test_options *options, const char *option)
+{
+    char built[2048];
+    cl_program program;
+    tsr_plan *plan = NULL;
+    const tsr_plan_options plan_options = {.vector_width = options->vector_width, .only = options->only};
+    test_choose_wanted(t);
+    check_ok(tsr_plan_create(test_device(), &t->graph, t->wanted, t->wanted_count, &plan_options, NULL, &plan));
+    ck_assert_int_eq(tsr_plan_step_count(plan), 1);
+    cl_kernel kernel = tsr_plan_step(plan, 0)->launches[0].kernel;
+    cl_int code = clGetKernelInfo(kernel, CL_KERNEL_PROGRAM, sizeof program, &program, NULL);
+    if (!code)
+        code = clGetProgramBuildInfo(program, test_device()->id, CL_PROGRAM_BUILD_OPTIONS, sizeof built, built, NULL);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    tsr_plan_free(plan);
+    return strstr(built, option) != NULL;
+}
+
+/* Few filters: rows of windows share the pixels that they read. Tiles that are moved back, strides, pools with gaps and
+ * of averages, filters that do not fill a vector. */
+START_TEST(rows_share_pixels)
+{
+    static const struct {
+        tsr_conv2d_descriptor d;
+        int epilogue, source;
+        uint32_t width;
+    } cases[] = {
+        {{2, 22, 18, 16, 16, 3, 3, 1, 1, TSR_PADDING_SAME, true}, 2, FROM_VALUE, 16},
+        {{2, 20, 20, 5, 9, 3, 3, 1, 1, TSR_PADDING_SAME, true}, 0, FROM_BYTES, 16},
+        {{1, 45, 11, 7, 3, 5, 3, 2, 2, TSR_PADDING_VALID, false}, 1, FROM_VALUE, 4},
+        {{3, 24, 20, 8, 8, 5, 5, 1, 1, TSR_PADDING_VALID, true}, 6, FROM_FLOATS, 8},
+        {{2, 25, 12, 16, 16, 5, 5, 1, 1, TSR_PADDING_SAME, true}, 8, FROM_VALUE, 16},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        test_case t = {.fill = TEST_INTEGERS, .seed = (uint32_t)i};
+        const char *name = add_chain(&t, &cases[i].d, &epilogues[cases[i].epilogue], cases[i].source, TEST_INTEGERS);
+        const test_options options = {.only = name, .vector_width = cases[i].width};
+        ck_assert_msg(!is_built_with(&t, &options, "-DBLOCK_ROWS=1 "), "case %d", i);
+        test_run_case(&t, &options);
     }
 }
 END_TEST
@@ -241,6 +287,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, covers_pairs);
     tcase_add_test(tests, batches_of_any_size);
+    tcase_add_test(tests, rows_share_pixels);
     tcase_add_test(tests, windows_of_minus_infinity);
     tcase_add_test(tests, large_filter_bank);
     tcase_add_test(tests, reads_and_writes_views);

@@ -157,29 +157,21 @@ START_TEST(large_images_are_read_for_more_filters)
 END_TEST
 
 /* Up to eight filters whose gradients are dense have no lists: chunks of some images and of parts of one, kernel rows
- * in several stretches of which the last reaches back. They are its own unless a batch is small or a run short. */
+ * in several stretches of which the last reaches back. The product leaves them unless a row of the kernel is short. */
 START_TEST(few_filters_are_summed_together)
 {
     static const int32_t filters[] = {1, 3, 5, 7, 8}, channels[] = {6, 17, 64, 9}, kernels[] = {3, 1, 5};
-    static const uint32_t widths[] = {4, 8, 16};
-    for (int i = 0; i < 24; i++) {
-        gradient_case c = {.activated = i % 2, .function = TSR_TANH, .vector_width = widths[i / 8]};
+    for (int i = 0; i < 25; i++) {
+        gradient_case c = {.activated = i % 2, .function = TSR_TANH, .vector_width = 1U << i / 5};
         c.fill = c.activated ? TEST_RANDOM : TEST_INTEGERS;
         int32_t k = kernels[i % 3], stride = 1 + i % 7 / 5;
-        c.conv2d = (tsr_conv2d_descriptor){5,
-                                           i % 2 ? 9 : 4,
-                                           i % 2 ? 17 : 5,
-                                           channels[i % 4],
-                                           filters[i % 5],
-                                           k,
-                                           k,
-                                           stride,
-                                           stride,
-                                           i % 4 ? TSR_PADDING_SAME : TSR_PADDING_VALID,
-                                           true};
+        int32_t batch = i % 2 ? 5 : 40, height = i % 2 ? 9 : 4, width = i % 2 ? 17 : 5;
+        tsr_padding padding = i % 4 ? TSR_PADDING_SAME : TSR_PADDING_VALID;
+        c.conv2d = (tsr_conv2d_descriptor){batch,  height,  width, channels[i % 4], filters[i % 5], k, k, stride,
+                                           stride, padding, true};
         test_gradient_fit(&c);
         ck_assert(run(listed, &c, (images)(i % 3), (uint32_t)i, i % 8 == 4 ? TEST_NAN : c.fill));
-        if (k * channels[i % 4] < (int)widths[i / 8]) continue;
+        if (k * channels[i % 4] < (int)c.vector_width) continue;
         ck_assert(!run(product, &c, IMAGES_GIVEN, (uint32_t)i, c.fill));
         if (c.conv2d.filters == 8 && c.vector_width == 16) ck_assert(!run(thin, &c, IMAGES_GIVEN, (uint32_t)i, c.fill));
     }
@@ -263,6 +255,9 @@ START_TEST(passes_on_what_is_not_finite)
         alone.pool.pool_height = 0;
         alone.function = TSR_SIGMOID;
         ck_assert(run(product, &alone, IMAGES_GIVEN, 1, fills[i]));
+        alone.conv2d.filters = 5;
+        test_gradient_fit(&alone);
+        ck_assert(run(listed, &alone, IMAGES_GIVEN, 1, fills[i]));
     }
 }
 END_TEST

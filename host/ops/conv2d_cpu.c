@@ -44,23 +44,23 @@ static size_t patch_bytes(const tsr_conv2d_span *s, int32_t rows, int32_t column
     return (size_t)height * (size_t)width * (size_t)c->channels * sizeof(float);
 }
 
-/* What a block costs for a number (column, channel) of the kernel's rows and all that a tile's rows of windows have of
- * it, in cycles, a cycle being two multiply-adds of vectors or two loads; and at least as many as hide the latency of a
- * sum. Pixels are read once for all rows of the block, and weights once for all its windows. */
+/* What blocks cost for a row of windows and a number (column, channel) of the kernel's rows: multiply-adds of vectors
+ * or loads, whichever are more, and at least as many as hide the latency of a sum. Pixels are read once for all rows of
+ * the block, and weights once for all its windows. */
 static double block_cost(const tsr_conv2d_span *s, const blocking *k, int32_t vectors, int32_t rows, int32_t windows)
 {
     int32_t height = s->conv2d.kernel_height, cells = windows * s->pool_width;
     int32_t image_rows = (rows - 1) * s->pool_stride_height * s->conv2d.stride_height + height;
     int32_t sums = rows * height * cells * vectors, loads = height * vectors + image_rows * cells;
-    double cycles = sums > loads ? sums : loads;
-    if (cycles < 8 * height) cycles = 8 * height;
+    double operations = sums > loads ? sums : loads;
+    if (operations < 8 * height) operations = 8 * height;
     return (double)tsr_divide_up(tsr_divide_up(s->conv2d.filters, k->vector), vectors) *
            tsr_divide_up(k->tile_columns, windows) * tsr_divide_up(s->rows, rows) / s->rows *
-           (cycles + 0.5 * height * rows);
+           (operations + 0.5 * height * rows);
 }
 
 /* Whether so many sums are too many. A block of several rows keeps a pixel, and weights of all rows of the kernel, in
- * registers too. */
+ * registers too; where its rows share no pixels there is none. */
 static bool is_crowded(const tsr_conv2d_span *s, const blocking *k, int32_t vectors, int32_t rows, int32_t windows)
 {
     int64_t taps = (int64_t)s->conv2d.kernel_height * s->conv2d.kernel_width * s->conv2d.channels;
@@ -68,7 +68,8 @@ static bool is_crowded(const tsr_conv2d_span *s, const blocking *k, int32_t vect
     int32_t sums = rows * windows * s->pool_width * vectors;
     /* Unrolled taps keep their weights in registers too; more sums than hide the latency would push them out. */
     if (k->unroll) most = 8 / s->pool_height;
-    if (rows > 1 && (k->unroll || s->pool_padded || sums + s->conv2d.kernel_height * vectors > all ||
+    bool apart = s->pool_stride_height * s->conv2d.stride_height >= s->conv2d.kernel_height;
+    if (rows > 1 && (k->unroll || s->pool_padded || apart || sums + s->conv2d.kernel_height * vectors > all ||
                      patch_bytes(s, rows, k->tile_columns) > PATCH_WISH))
         return true;
     return sums > most && (vectors > 1 || rows > 1 || windows > 1 || sums > 28);

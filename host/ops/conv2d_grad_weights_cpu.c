@@ -58,8 +58,8 @@ static bool is_listed(const tsr_conv2d_gradient *g)
     return g->conv2d->filters > TSR_GRADIENT_FEW || !tsr_conv2d_gradient_dense(g);
 }
 
-/* An entry of a list serves all rows that are summed at a time. Vectors of sixteen floats come with twice as many
- * registers as others. */
+/* An entry of a list serves all rows that are summed at a time; without lists the filters share the registers. Vectors
+ * of sixteen floats come with twice as many registers as others. */
 static tsr_conv2d_gradient_block block_of(const tsr_conv2d_gradient *g, const tsr_target *target)
 {
     int32_t sums = TSR_GRADIENT_SUMS * (tsr_vector_width(target) == 16 ? 2 : 1);

@@ -79,15 +79,6 @@ static bool lists_pay(const tsr_conv2d_gradient *g)
     return g->conv2d->kernel_height * g->conv2d->kernel_width > taps && g->conv2d->channels < channels;
 }
 
-/* Few filters leave lanes empty here, but not along the rows of the kernel; which is shared out by images alone. */
-static bool is_better_along_rows(const tsr_conv2d_gradient *g, const tsr_target *target)
-{
-    const int32_t batch = 4;
-    const tsr_conv2d_descriptor *c = g->conv2d;
-    return tsr_conv2d_gradient_dense(g) && c->filters <= TSR_GRADIENT_FEW && c->batch >= batch &&
-           c->kernel_width * c->channels >= (int32_t)tsr_vector_width(target);
-}
-
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
@@ -95,7 +86,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     if (g.pool) return tsr_refuse(needs, "behind a max pool most of the gradient is zero");
     if (2 * g.conv2d->filters < (int32_t)tsr_vector_width(target))
         return tsr_refuse(needs, "%d filters fill less than half of a vector", (int)g.conv2d->filters);
-    if (is_better_along_rows(&g, target))
+    if (tsr_conv2d_gradient_along_rows(&g, target))
         return tsr_refuse(needs, "with %d filters vectors along the rows of the kernel are faster",
                           (int)g.conv2d->filters);
     if (g.sparse && lists_pay(&g)) return tsr_refuse(needs, "behind relu much of the gradient is zero");

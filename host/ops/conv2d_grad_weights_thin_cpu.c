@@ -69,12 +69,12 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 {
     if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "it is made for CPU-class devices");
     tsr_conv2d_gradient g = tsr_conv2d_gradient_of(span);
-    bool dense = tsr_conv2d_gradient_dense(&g);
-    if (!(dense && g.conv2d->filters > TSR_GRADIENT_FEW) && masked_work(&g, target) > listed_work(&g, target))
+    if (tsr_conv2d_gradient_dense(&g) && g.conv2d->filters >= TSR_GRADIENT_FEW &&
+        !tsr_conv2d_gradient_along_rows(&g, target)) {
+        if (!is_narrow(&g)) return tsr_refuse(needs, "a product of matrices is faster for a layer so wide");
+    } else if (masked_work(&g, target) > listed_work(&g, target))
         return tsr_refuse(needs, "with %d channels and %d filters vectors along the rows of the kernel take less work",
                           g.conv2d->channels, g.conv2d->filters);
-    if (dense && g.conv2d->filters >= TSR_GRADIENT_FEW && !is_narrow(&g))
-        return tsr_refuse(needs, "a product of matrices is faster for a layer so wide");
     tsr_conv2d_gradient_needs(&g, needs);
     if (!g.gather) tsr_needs_strided(needs, g.x, 0, 0, 0, 0);
     tsr_conv2d_gradient_partials(&g, partition_count(&g), needs);

@@ -123,6 +123,14 @@ bool tsr_conv2d_gradient_dense(const tsr_conv2d_gradient *gradient)
     return !gradient->pool && !gradient->sparse;
 }
 
+bool tsr_conv2d_gradient_along_rows(const tsr_conv2d_gradient *gradient, const tsr_target *target)
+{
+    const int32_t batch = 4;
+    const tsr_conv2d_descriptor *c = gradient->conv2d;
+    return tsr_conv2d_gradient_dense(gradient) && c->filters <= TSR_GRADIENT_FEW && c->batch >= batch &&
+           c->kernel_width * c->channels >= (int32_t)tsr_vector_width(target);
+}
+
 void tsr_conv2d_gradient_needs(const tsr_conv2d_gradient *gradient, tsr_needs *needs)
 {
     tsr_needs_strided(needs, gradient->dy, 0, 0, 0, 0);

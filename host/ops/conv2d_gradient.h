@@ -34,10 +34,13 @@ bool tsr_conv2d_gradient_winners_supported(const tsr_conv2d_gradient *gradient, 
 /* Into how many stacked partial sums a portable kernel splits the weight gradient: by the shape alone, so that large
  * GPUs are busy and sums do not grow too long, in at most 4 million floats. Rows of dy's grid are what is split. */
 int32_t tsr_conv2d_gradient_partial_count(const tsr_conv2d_gradient *gradient);
-/* Whether most gradients are not zero: behind neither a max pool nor relu. Then the sums of so few filters as
- * TSR_GRADIENT_FEW fit in registers together. */
-enum { TSR_GRADIENT_FEW = 8 };
+/* Whether most gradients are not zero: behind no relu, and no max pool in the span. */
 bool tsr_conv2d_gradient_dense(const tsr_conv2d_gradient *gradient);
+/* For CPU-class devices: whether patches are read once for all filters, with vectors along the rows of the kernel. It
+ * is for gradients that are dense and as few filters as have their sums in registers together, TSR_GRADIENT_FEW; where
+ * a row fills a vector, and the images are enough to be shared out. */
+enum { TSR_GRADIENT_FEW = 8 };
+bool tsr_conv2d_gradient_along_rows(const tsr_conv2d_gradient *gradient, const tsr_target *target);
 /* Asks for `partitions` partial sums of dw and db. */
 void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, int32_t partitions, tsr_needs *needs);
 /* The options WEIGHTS and BIAS that say which of the two are stored, and their arguments: buffer and partial stride of

@@ -87,7 +87,7 @@ static void describe(const test_case *t, const test_options *o, char *text, size
     }
 }
 
-static void choose_wanted(test_case *t)
+void test_choose_wanted(test_case *t)
 {
     if (t->wanted_count) return;
     for (int v = 0; v < (int)t->graph.value_count; v++)
@@ -239,7 +239,7 @@ void test_run_case(test_case *t, const test_options *options)
 {
     char what[1024];
     describe(t, options, what, sizeof what);
-    choose_wanted(t);
+    test_choose_wanted(t);
     check_ok(tsr_twins_create(&t->graph, &t->twins));
     for (int v = 0; v < (int)t->graph.value_count; v++)
         if (tsr_graph_maker(&t->graph, v) == TSR_NONE) fill_value(t, v);

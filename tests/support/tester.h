@@ -68,6 +68,8 @@ void test_fill_value(test_case *t, int value, test_fill fill);
 void test_set(test_case *t, int value, const double *data);
 /* Asks for a value that others read as well. The ones that nobody reads must then be asked for, too. */
 void test_want(test_case *t, int value);
+/* Asks for those that nobody reads, unless some values were asked for. */
+void test_choose_wanted(test_case *t);
 
 /* The value as a temporary, which may have a halo: through a pool of one cell by the portable implementation. It counts
  * as one primitive more than the implementation under test has. */
