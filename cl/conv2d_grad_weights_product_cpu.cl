@@ -131,8 +131,8 @@ conv2d_grad_weights_product_cpu(const __global float *restrict dy, const __globa
     int place[CHUNK];
     float gradients[CHUNK * BLOCK_FILTERS] __attribute__((aligned(64)));
     float sums[BLOCKS * BLOCK_SUMS] __attribute__((aligned(64))), bias[BLOCK_FILTERS];
-    int f0 = get_global_id(0) * BLOCK_FILTERS,
-        present = FILTERS % BLOCK_FILTERS ? min(BLOCK_FILTERS, FILTERS - f0) : BLOCK_FILTERS;
+    int f0 = get_global_id(0) * BLOCK_FILTERS;
+    int present = FILTERS % BLOCK_FILTERS ? min(BLOCK_FILTERS, FILTERS - f0) : BLOCK_FILTERS;
     int tile = get_global_id(1), partition = get_global_id(2), partitions = get_global_size(2);
     int p0 = tile / TILES_ACROSS * TILE_ROWS, e0 = min(tile % TILES_ACROSS * TILE_RUN, RUN - TILE_RUN);
     x += x_origin + p0 * x_row + e0;

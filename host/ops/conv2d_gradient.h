@@ -36,10 +36,11 @@ bool tsr_conv2d_gradient_winners_supported(const tsr_conv2d_gradient *gradient, 
 int32_t tsr_conv2d_gradient_partial_count(const tsr_conv2d_gradient *gradient);
 /* Whether most gradients are not zero: behind no relu, and no max pool in the span. */
 bool tsr_conv2d_gradient_dense(const tsr_conv2d_gradient *gradient);
-/* For CPU-class devices: whether patches are read once for all filters, with vectors along the rows of the kernel. It
- * is for gradients that are dense and as few filters as have their sums in registers together, TSR_GRADIENT_FEW; where
- * a row fills a vector, and the images are enough to be shared out. */
+/* So few filters that all of them have sums in registers together. */
 enum { TSR_GRADIENT_FEW = 8 };
+/* For CPU-class devices: whether the weights' gradient takes the least time with vectors along the rows of the kernel
+ * and each patch read once for all filters: dense gradients, few filters, rows that fill a vector, and images enough to
+ * be shared out. */
 bool tsr_conv2d_gradient_along_rows(const tsr_conv2d_gradient *gradient, const tsr_target *target);
 /* Asks for `partitions` partial sums of dw and db. */
 void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, int32_t partitions, tsr_needs *needs);
