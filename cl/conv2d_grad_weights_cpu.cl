@@ -28,6 +28,14 @@
 #define BLOCK 8 /* filters that are listed together, as a vector of 8 */
 #define LISTS (BLOCKS * BLOCK)
 #define CHUNK 64 /* windows whose lists are held at a time, at most */
+/* Filters that are summed together, and numbers from a patch's place, and its gradient, to the next one's. */
+#if LISTED
+#define TOGETHER 1
+#define APART    1
+#else
+#define TOGETHER FILTERS
+#define APART    BLOCK
+#endif
 
 /* Where the sums of a run lie: each stretch apart, as one that reaches back must not add to the other's sums. */
 #define RUN_SUMS  (STRETCHES * STRETCH)
@@ -90,61 +98,39 @@ static inline void list_windows(const int places[CHUNK][BLOCK], const float grad
     for (int b = 0; b < BLOCK; b++) count[b] = entries[b];
 }
 
-/* Adds the listed patches of the images, weighted by their gradients, to a filter's sums. */
+#endif
+
+/* Adds `count` patches of the images, weighted by their gradients, to the sums of TOGETHER filters. */
 static inline void add_patches(const int *restrict place, const float *restrict gradient, int count,
                                const __global float *restrict x, int x_row, __global float *restrict sums)
 {
-    vec sum[ROWS][VECTORS];
+    vec sum[TOGETHER][ROWS][VECTORS];
 #pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < VECTORS; j++) sum[r][j] = vec_load(sums + r * RUN_SUMS + OFFSET(j));
-    for (int i = 0; i < count; i++) {
-        const __global float *p = x + place[i];
-        float g = gradient[i];
-#pragma unroll
-        for (int r = 0; r < ROWS; r++)
-#pragma unroll
-            for (int j = 0; j < VECTORS; j++) sum[r][j] += g * vec_load(p + r * x_row + OFFSET(j));
-    }
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < VECTORS; j++) vec_store(sum[r][j], sums + r * RUN_SUMS + OFFSET(j));
-}
-#else
-/* Adds the patches of `windows` windows of the images, weighted by their gradients, to the sums of all filters. */
-static inline void add_patches(const int place[CHUNK][BLOCK], const float gradient[CHUNK][BLOCK], int windows,
-                               const __global float *restrict x, int x_row, __global float *restrict sums)
-{
-    vec sum[FILTERS][ROWS][VECTORS];
-#pragma unroll
-    for (int f = 0; f < FILTERS; f++)
+    for (int f = 0; f < TOGETHER; f++)
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
             for (int j = 0; j < VECTORS; j++)
                 sum[f][r][j] = vec_load(sums + (f * KERNEL_HEIGHT + r) * RUN_SUMS + OFFSET(j));
-    for (int t = 0; t < windows; t++) {
-        const __global float *p = x + place[t][0];
+    for (int i = 0; i < count; i++) {
+        const __global float *p = x + place[i * APART];
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
             for (int j = 0; j < VECTORS; j++) {
                 vec patch = vec_load(p + r * x_row + OFFSET(j));
 #pragma unroll
-                for (int f = 0; f < FILTERS; f++) sum[f][r][j] += gradient[t][f] * patch;
+                for (int f = 0; f < TOGETHER; f++) sum[f][r][j] += gradient[i * APART + f] * patch;
             }
     }
 #pragma unroll
-    for (int f = 0; f < FILTERS; f++)
+    for (int f = 0; f < TOGETHER; f++)
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
             for (int j = 0; j < VECTORS; j++)
                 vec_store(sum[f][r][j], sums + (f * KERNEL_HEIGHT + r) * RUN_SUMS + OFFSET(j));
 }
-#endif
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float *restrict y,
@@ -206,7 +192,7 @@ conv2d_grad_weights_cpu(const __global float *restrict dy, const __global float 
                 for (int f = 0; f < present; f++)
                     add_patches(place[f], gradient[f], count[f], from, x_row, to + f * KERNEL_HEIGHT * RUN_SUMS);
 #else
-                add_patches(places, gradients, end - first, from, x_row, to);
+                add_patches(places[0], gradients[0], end - first, from, x_row, to);
 #endif
             }
     }
