@@ -146,24 +146,21 @@ def tessera_growth(settings):
     of short runs in alternation, as the machine's speed changes by more than what is looked for, with what others do
     on it. The weights all but stay as they are, since how many gradients are zero changes as a network learns, and
     the runs on fewer images take as many steps."""
-    most = 30000
-    by_batch = {batch: [] for batch in (32, 64, 128, 256)}
-    by_images = {images: [] for images in (7500, 15000, most)}
+    batches, sizes = (32, 64, 128, 256), (7500, 15000, 30000)
+    most = max(sizes)
+    runs = {run: [] for run in [(images, batches[0]) for images in sizes] + [(most, batch) for batch in batches]}
     with tempfile.TemporaryDirectory() as directory:
-        def epoch_seconds(images, batch, epochs):
-            rows = tessera_epochs(settings, pathlib.Path(directory, str(images)), epochs, "--batch-size", batch,
-                                  "--learning-rate", 1e-9)[0]
-            return statistics.fmean(float(row["seconds"]) for row in rows)
-
-        for images in by_images:
+        for images in sizes:
             pathlib.Path(directory, str(images)).mkdir()
             cut_data(settings.data, pathlib.Path(directory, str(images)), images)
         for number in range(settings.rounds * TURNS):
             say(f"turn {number + 1} of {settings.rounds * TURNS}: growth, Tessera")
-            for batch, speeds in by_batch.items():
-                speeds.append(most / epoch_seconds(most, batch, 1))
-            for images, seconds in by_images.items():
-                seconds.append(epoch_seconds(images, 32, most // images))
+            for (images, batch), seconds in runs.items():
+                epochs = tessera_epochs(settings, pathlib.Path(directory, str(images)), most // images, "--batch-size",
+                                        batch, "--learning-rate", 1e-9)[0]
+                seconds.append(statistics.fmean(float(epoch["seconds"]) for epoch in epochs))
+    by_batch = {batch: [most / seconds for seconds in runs[most, batch]] for batch in batches}
+    by_images = {images: runs[images, batches[0]] for images in sizes}
     return {"images_per_second_by_batch_size": {k: statistics.median(v) for k, v in by_batch.items()},
             "images_per_second_doubled": doubled(by_batch),
             "seconds_by_images": {k: statistics.median(v) for k, v in by_images.items()},
