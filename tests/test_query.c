@@ -88,6 +88,45 @@ START_TEST(types_come_from_what_the_driver_says)
 }
 END_TEST
 
+START_TEST(vendors_are_known_by_number_or_name)
+{
+    static const struct {
+        cl_uint id;
+        const char *vendor, *name;
+        tsr_vendor expected;
+    } cases[] = {
+        {0x1002, "Advanced Micro Devices, Inc.", "gfx1030", TSR_VENDOR_AMD},
+        {0x1002, "", "", TSR_VENDOR_AMD},
+        {0x1002, "Mesa", "AMD Radeon RX 6600 (radeonsi, navi23)", TSR_VENDOR_AMD},
+        {0x1021d00, "AMD", "AMD Radeon Pro 5500M Compute Engine", TSR_VENDOR_AMD}, /* Apple's platform */
+        {0x1022, "AuthenticAMD", "pthread-znver3", TSR_VENDOR_AMD},
+        {0, "AuthenticAMD", "cpu", TSR_VENDOR_AMD},
+        {0, "Mesa", "Radeon VII", TSR_VENDOR_AMD},
+        {0x8086, "Intel(R) Corporation", "AMD EPYC", TSR_VENDOR_INTEL}, /* its runtime on any processor */
+        {0x1024500, "Intel Inc.", "Intel(R) UHD Graphics 630", TSR_VENDOR_INTEL},
+        {0x10de, "NVIDIA Corporation", "NVIDIA H100", TSR_VENDOR_NVIDIA},
+        {0x1022600, "NVIDIA", "GeForce GT 750M", TSR_VENDOR_NVIDIA},
+        {0x7260000, "ARM", "Mali-G52", TSR_VENDOR_ARM},
+        {0x13b5, "", "", TSR_VENDOR_ARM},
+        {0, "Panfrost", "Mali-G52 (Panfrost)", TSR_VENDOR_ARM},
+        {0x5143, "QUALCOMM", "QUALCOMM Adreno(TM)", TSR_VENDOR_QUALCOMM},
+        {0xbf4d3c4b, "", "", TSR_VENDOR_QUALCOMM},
+        {0, "freedreno", "FD640 Adreno", TSR_VENDOR_QUALCOMM},
+        {0x1027f00, "Apple", "Apple M1", TSR_VENDOR_APPLE},
+        {0, "Apple", "M3", TSR_VENDOR_APPLE},
+        {0x10006, "Mesa/X.org", "llvmpipe (LLVM 15.0.6, 256 bits)", TSR_VENDOR_OTHER},
+        {0, "Farm", "Charm", TSR_VENDOR_OTHER},
+        {0, "", "", TSR_VENDOR_OTHER},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tsr_vendor got = tsr_query_vendor(cases[i].id, cases[i].vendor, cases[i].name);
+        ck_assert_msg(got == cases[i].expected, "%#x %s %s: %s", cases[i].id, cases[i].vendor, cases[i].name,
+                      tsr_vendor_text(got));
+    }
+    ck_assert_str_eq(tsr_vendor_text(TSR_VENDOR_QUALCOMM), "Qualcomm");
+}
+END_TEST
+
 START_TEST(the_list_says_what_there_is)
 {
     tsr_device_info *list;
@@ -145,7 +184,7 @@ START_TEST(machines_without_a_device_are_told_what_to_install)
 {
     check_child(1, "pocl-opencl-icd", (const char *[]){"OCL_ICD_VENDORS=/nonexistent", NULL});
     check_child(1, "no OpenCL platform has a usable device (platforms: Portable Computing Language)",
-                (const char *[]){"POCL_DEVICES=no-such-driver", NULL});
+                (const char *[]){"OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd", "POCL_DEVICES=no-such-driver", NULL});
 }
 END_TEST
 
@@ -165,6 +204,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_number_or_a_part_of_the_name_chooses);
     tcase_add_test(tests, the_environment_stands_in);
     tcase_add_test(tests, types_come_from_what_the_driver_says);
+    tcase_add_test(tests, vendors_are_known_by_number_or_name);
     tcase_add_test(tests, the_list_says_what_there_is);
     tcase_add_test(tests, machines_without_a_device_are_told_what_to_install);
     tcase_add_test(tests, the_same_device_twice_is_two_devices);

@@ -22,6 +22,18 @@ const char *tsr_device_type_text(tsr_device_type type)
     return "unknown";
 }
 
+const char *tsr_vendor_text(tsr_vendor vendor)
+{
+    switch (vendor) {
+#define TSR_VENDOR_CASE(name, text)                                                                                    \
+    case TSR_VENDOR_##name:                                                                                            \
+        return text;
+        TSR_VENDOR_LIST(TSR_VENDOR_CASE)
+#undef TSR_VENDOR_CASE
+    }
+    return "unknown";
+}
+
 /* Removes blanks at both ends and makes runs of blanks one. */
 static void tidy(char *text)
 {
@@ -91,6 +103,38 @@ tsr_device_type tsr_query_type(cl_device_type type, bool unified, const char *na
     return TSR_DEVICE_CPU;
 }
 
+tsr_vendor tsr_query_vendor(cl_uint id, const char *vendor, const char *name)
+{
+    static const struct {
+        cl_uint id; /* of PCI, or what the driver has instead */
+        tsr_vendor vendor;
+    } ids[] = {
+        {0x1002, TSR_VENDOR_AMD},          {0x1022, TSR_VENDOR_AMD},          {0x8086, TSR_VENDOR_INTEL},
+        {0x10de, TSR_VENDOR_NVIDIA},       {0x13b5, TSR_VENDOR_ARM},          {0x5143, TSR_VENDOR_QUALCOMM},
+        {0x4d4f4351, TSR_VENDOR_QUALCOMM}, {0xbf4d3c4b, TSR_VENDOR_QUALCOMM}, {0x106b, TSR_VENDOR_APPLE},
+        {0x1027f00, TSR_VENDOR_APPLE},
+    };
+    /* Apple's platform gives cards and processors of others numbers of its own, but their makers' names. */
+    static const struct {
+        const char *text;
+        tsr_vendor vendor;
+    } texts[] = {
+        {"amd", TSR_VENDOR_AMD},           {"advanced micro devices", TSR_VENDOR_AMD},
+        {"radeon", TSR_VENDOR_AMD},        {"intel", TSR_VENDOR_INTEL},
+        {"nvidia", TSR_VENDOR_NVIDIA},     {"geforce", TSR_VENDOR_NVIDIA},
+        {"qualcomm", TSR_VENDOR_QUALCOMM}, {"adreno", TSR_VENDOR_QUALCOMM},
+        {"mali", TSR_VENDOR_ARM},          {"apple", TSR_VENDOR_APPLE},
+    };
+    const char *const said[] = {vendor, name};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (ids[i].id == id) return ids[i].vendor;
+    if (!strcmp(vendor, "ARM")) return TSR_VENDOR_ARM; /* not as a part: too short */
+    for (size_t j = 0; j < 2; j++)
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+            if (contains(said[j], texts[i].text)) return texts[i].vendor;
+    return TSR_VENDOR_OTHER;
+}
+
 tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_info *info)
 {
     cl_device_type type = 0;
@@ -99,7 +143,7 @@ tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_i
     cl_uint compute_units = 0, vector_width = 1, align_bits = 0;
     cl_ulong memory = 0, max_allocation = 0, local_memory = 0;
     size_t max_work_group = 0, max_work_items[8] = {0};
-    cl_uint dimensions = 0;
+    cl_uint dimensions = 0, vendor_id = 0;
     *info = (tsr_device_info){0};
     get_text(platform, NULL, CL_PLATFORM_NAME, info->platform, sizeof info->platform);
     get_text(platform, NULL, CL_PLATFORM_VERSION, info->platform_version, sizeof info->platform_version);
@@ -130,8 +174,10 @@ tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_i
     clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified, NULL);
     clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_TYPE, sizeof local_type, &local_type, NULL);
     clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof vector_width, &vector_width, NULL);
+    clGetDeviceInfo(id, CL_DEVICE_VENDOR_ID, sizeof vendor_id, &vendor_id, NULL);
 
     info->type = tsr_query_type(type, unified == CL_TRUE, info->name);
+    info->vendor_kind = tsr_query_vendor(vendor_id, info->vendor, info->name);
     info->compute_units = compute_units;
     info->memory = memory;
     info->max_allocation = max_allocation;

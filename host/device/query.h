@@ -23,6 +23,10 @@ tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_i
  * (graphics drivers that draw on the processor call themselves GPUs or CPUs). */
 tsr_device_type tsr_query_type(cl_device_type type, bool unified, const char *name);
 
+/* Who made a device, from its CL_DEVICE_VENDOR_ID and, where that number is nobody's, from CL_DEVICE_VENDOR and its
+ * name. */
+tsr_vendor tsr_query_vendor(cl_uint id, const char *vendor, const char *name);
+
 /* The place of the device that `wanted` means (see tsr_device_open), TESSERA_DEVICE included. */
 tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char *wanted, size_t *chosen);
 

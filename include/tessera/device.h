@@ -31,6 +31,22 @@ typedef enum tsr_device_type {
 #undef TSR_DEVICE_TYPE_ENUM
 } tsr_device_type;
 
+/* Who made the hardware, whoever wrote its driver. X(name, text). */
+#define TSR_VENDOR_LIST(X)                                                                                             \
+    X(AMD, "AMD")                                                                                                      \
+    X(INTEL, "Intel")                                                                                                  \
+    X(NVIDIA, "NVIDIA")                                                                                                \
+    X(ARM, "ARM")                                                                                                      \
+    X(QUALCOMM, "Qualcomm")                                                                                            \
+    X(APPLE, "Apple")                                                                                                  \
+    X(OTHER, "other")
+
+typedef enum tsr_vendor {
+#define TSR_VENDOR_ENUM(name, text) TSR_VENDOR_##name,
+    TSR_VENDOR_LIST(TSR_VENDOR_ENUM)
+#undef TSR_VENDOR_ENUM
+} tsr_vendor;
+
 /* What a device says of itself. */
 typedef struct tsr_device_info {
     char platform[128];         /* CL_PLATFORM_NAME */
@@ -40,6 +56,7 @@ typedef struct tsr_device_info {
     char driver[128];           /* CL_DRIVER_VERSION */
     char version[128];          /* CL_DEVICE_VERSION */
     tsr_device_type type;
+    tsr_vendor vendor_kind; /* from CL_DEVICE_VENDOR_ID, else from the texts above */
     uint32_t compute_units;
     uint64_t memory;             /* bytes of global memory */
     uint64_t max_allocation;     /* bytes of the largest single buffer */
@@ -62,6 +79,9 @@ TSR_API tsr_status tsr_device_list(const char *wanted, tsr_device_info **list, s
 
 /* The text of a type, such as "discrete GPU". */
 TSR_API const char *tsr_device_type_text(tsr_device_type type);
+
+/* The text of a vendor, such as "AMD". */
+TSR_API const char *tsr_vendor_text(tsr_vendor vendor);
 
 typedef struct tsr_device tsr_device;
 
