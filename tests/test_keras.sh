@@ -3,7 +3,7 @@
 # usage: test_keras.sh TESSERA_PROGRAM
 #
 # The Pythons are TESSERA_KERAS2_PYTHON and TESSERA_KERAS3_PYTHON; where one is not set, a virtual environment is made
-# once in ${XDG_CACHE_HOME:-~/.cache}/tessera-tests, which downloads TensorFlow. Keras 2.15 needs Python 3.9 to 3.11.
+# once (python_environment in tools/setup.sh), which downloads TensorFlow. Keras 2.15 needs Python 3.9 to 3.11.
 set -eu
 
 if [ "${TESSERA_TEST_KERAS:-}" != 1 ]; then
@@ -11,30 +11,22 @@ if [ "${TESSERA_TEST_KERAS:-}" != 1 ]; then
     exit 77
 fi
 program=$1
-here=$(cd "$(dirname "$0")" && pwd)
-environments=${TESSERA_KERAS_ENVIRONMENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/tessera-tests}
+. "$(dirname -- "$(readlink -f -- "$0")")/../tools/setup.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/tessera-keras-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# environment NAME PACKAGE...: the Python of a virtual environment that has the packages.
-environment() {
-    directory=$environments/$1
-    shift
-    if [ ! -e "$directory/complete" ]; then
-        echo "making $directory (downloads TensorFlow)" >&2
-        python3 -m venv "$directory" >&2
-        "$directory/bin/pip" install --quiet --disable-pip-version-check "$@" >&2
-        touch "$directory/complete"
-    fi
-    echo "$directory/bin/python"
-}
-
 keras2=${TESSERA_KERAS2_PYTHON:-}
 keras3=${TESSERA_KERAS3_PYTHON:-}
-[ -n "$keras2" ] || keras2=$(environment keras2 tensorflow-cpu==2.15.1 'numpy<2')
-[ -n "$keras3" ] || keras3=$(environment keras3 tensorflow-cpu keras)
+if [ -z "$keras2" ]; then
+    python_environment keras2 tensorflow-cpu==2.15.1 'numpy<2' || fail "Keras 2.15 cannot be installed"
+    keras2=$environment/bin/python
+fi
+if [ -z "$keras3" ]; then
+    python_environment keras3 tensorflow-cpu keras || fail "Keras 3 cannot be installed"
+    keras3=$environment/bin/python
+fi
 
 code=0
-"$keras2" "$here/keras/check.py" "$program" "$work" || code=1
-"$keras3" "$here/keras/check.py" "$program" "$work" || code=1
+"$keras2" "$here/tests/keras/check.py" "$program" "$work" || code=1
+"$keras3" "$here/tests/keras/check.py" "$program" "$work" || code=1
 exit $code

@@ -64,7 +64,7 @@ echo "error: there is no compiler"
 exit 1
 END
 quickstart "$tree/tools/quickstart" --data x
-ended 1 "error: there is no compiler" "quickstart: the build cannot be configured, for the reason above"
+ended 1 "error: there is no compiler" "quickstart: $tree/build cannot be configured, for the reason above"
 
 new_system "no place to build in"
 : >"$tree/build"

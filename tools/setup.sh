@@ -4,6 +4,10 @@
 #   timed TEXT COMMAND...       says TEXT, runs the command and says how long it took
 #   quietly COMMAND...          runs a command; the end of what it says is shown only when it fails
 #   make_build_directory PATH   for a build; says so when it is not the caller's to write
+#   configure PATH OPTION...    with CMake; a build that is there already keeps its generator
+#   compile PATH [TARGET...]    everything without targets
+#   run_tests PATH [TEST...]    all without names; CTest's options may come before them
+#   python_environment NAME PACKAGE...   sets `environment` to a virtual environment that has the packages, made once
 #   setup_packages PACKAGE...   installs the Debian packages that are not there yet
 #   package_exists PACKAGE      whether the system's package sources know it
 #   package_installed PACKAGE
@@ -45,6 +49,47 @@ make_build_directory() {
     if [ ! -d "$1" ] || [ ! -w "$1" ] || { [ -e "$1/CMakeCache.txt" ] && [ ! -w "$1/CMakeCache.txt" ]; }; then
         fail "$1 cannot be written: make it yours, or copy the sources to a directory of yours"
     fi
+}
+
+configure() {
+    directory=$1
+    shift
+    make_build_directory "$directory"
+    [ -e "$directory/CMakeCache.txt" ] || set -- -G Ninja "$@"
+    quietly cmake -S "$here" -B "$directory" "$@" || fail "$directory cannot be configured, for the reason above"
+}
+
+compile() {
+    directory=$1
+    shift
+    [ $# = 0 ] || set -- --target "$@"
+    quietly cmake --build "$directory" --parallel "$jobs" "$@" ||
+        fail "the build in $directory failed, for the reason above"
+}
+
+run_tests() {
+    directory=$1
+    shift
+    set -- --test-dir "$directory" --output-on-failure --no-tests=error -j "$jobs" "$@"
+    pattern=
+    count=$#
+    while [ "$count" -gt 0 ]; do # the tests' names become one pattern
+        case $1 in test_*) pattern=$pattern${pattern:+|}$1 ;; *) set -- "$@" "$1" ;; esac
+        shift
+        count=$((count - 1))
+    done
+    [ -z "$pattern" ] || set -- "$@" -R "^($pattern)\$"
+    ctest "$@"
+}
+
+# Outside the tree, in ${XDG_CACHE_HOME:-~/.cache}/tessera-tests.
+python_environment() {
+    environment=${TESSERA_TEST_ENVIRONMENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/tessera-tests}/$1
+    shift
+    [ ! -e "$environment/complete" ] || return 0
+    say "installing $* in $environment"
+    python3 -m venv "$environment" &&
+        "$environment/bin/pip" install --quiet --disable-pip-version-check "$@" && touch "$environment/complete"
 }
 
 # The command that makes its arguments run as root, in as_root (empty for root); false where there is none.
