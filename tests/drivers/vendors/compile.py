@@ -1,0 +1,49 @@
+"""Programs through the compilers of all targets."""
+import shlex
+import tempfile
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
+
+import amd
+import intel
+import nvidia
+from compiled import CompileError
+from report import Row, row_of
+
+VENDORS = {"amd": amd, "intel": intel, "nvidia": nvidia}
+
+# file      the kernel file's name in cl/
+# source    the path of the text to compile
+# options   as the program passes them to clBuildProgram
+# groups    the kernels to look at, each with the work-groups that it is launched with; of ANY: all that are compiled
+# main      whether the rule about main loops holds for it
+Program = namedtuple("Program", "file source options groups main")
+ANY = "(all)"
+
+
+def compile_program(tools, target, program):
+    """The rows of a program's kernels on a target; one row with the reason where it does not compile."""
+    with tempfile.TemporaryDirectory(prefix="tessera-compile-") as directory:
+        try:
+            kernels = VENDORS[target.vendor].compile(tools, target, program.source, shlex.split(program.options), directory)
+        except CompileError as error:
+            return [Row(target, program.file, name, program.options, problems=[str(error)]) for name in sorted(program.groups)]
+    compiled = {kernel.name: kernel for kernel in kernels}
+    rows = []
+    groups_of = {name: program.groups[ANY] for name in compiled} if ANY in program.groups else program.groups
+    for name, groups in sorted(groups_of.items()):
+        if name not in compiled:
+            rows.append(Row(target, program.file, name, program.options,
+                            problems=[f"is not among the kernels compiled: {', '.join(sorted(compiled))}"]))
+            continue
+        rows.extend(row_of(target, program, compiled[name], group, program.main) for group in sorted(groups) or [()])
+    return rows
+
+
+def compile_all(tools, targets, programs):
+    """The rows of all programs on all targets, a program's beneath one another."""
+    pairs = [(target, program) for program in programs for target in targets]
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        found = pool.map(lambda pair: compile_program(tools, *pair), pairs)
+        return [row for rows in found for row in rows]
