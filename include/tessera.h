@@ -8,6 +8,7 @@
 #include "tessera/plan.h"
 #include "tessera/model.h"
 #include "tessera/tune.h"
+#include "tessera/check.h"
 #include "tessera/io.h"
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "device/device.h"
 #include "ops/twin.h"
+#include "plan/check.h"
 #include "plan/cover.h"
 #include "plan/span_key.h"
 #include "support/poison.h"
@@ -219,16 +220,16 @@ START_TEST(data_are_what_readers_expect)
     int winner = t.graph.primitives[t.graph.values[dx].maker].inputs[1];
     int gathered = test_gather(&t, &gather, 8, 2, (int32_t[]){6});
     const tsr_primitive *g = &t.graph.primitives[t.graph.values[gathered].maker];
-    tsr_tune_fill(&t.graph, winner, data);
+    tsr_check_fill(&t.graph, winner, data);
     for (size_t e = 0; e < 18; e++) {
         int place = (int)data[e], row = (int)(e / 6) * 2 - 1 + place / 3, column = (int)(e / 2 % 3) * 2 - 1 + place % 3;
         ck_assert(row >= 0 && row < 5 && column >= 0 && column < 5);
     }
-    tsr_tune_fill(&t.graph, g->inputs[1], data); /* order */
+    tsr_check_fill(&t.graph, g->inputs[1], data); /* order */
     for (int e = 0; e < 8; e++) ck_assert(data[e] >= 0 && data[e] < 8);
-    tsr_tune_fill(&t.graph, g->inputs[2], data); /* clock: from the beginning */
+    tsr_check_fill(&t.graph, g->inputs[2], data); /* clock: from the beginning */
     ck_assert(data[0] > 0 && data[1] == 0 && data[2] == 0);
-    tsr_tune_fill(&t.graph, g->inputs[0], data); /* bytes of images */
+    tsr_check_fill(&t.graph, g->inputs[0], data); /* bytes of images */
     double most = 0;
     for (int e = 0; e < 48; e++) most = data[e] > most ? data[e] : most;
     ck_assert(most > 128 && most <= 255);

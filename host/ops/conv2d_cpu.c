@@ -165,6 +165,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 /* Where half of dy is zero, lists of what is not are as fast. */
 static bool supports_backward(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
+    if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "its kernel is for CPUs");
     if (tsr_conv2d_gradient_of(span).sparse) return tsr_refuse(needs, "behind relu much of the gradient is zero");
     return tsr_conv2d_span_backward_supported(span, needs) && supports(target, span, needs);
 }

@@ -184,6 +184,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 /* Behind relu, too: with half of dy zero it takes 0.6 of the time of lists, with a fifth of it not zero the same. */
 static bool supports_backward(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
 {
+    if (!tsr_is_cpu_class(target)) return tsr_refuse(needs, "its kernel is for CPUs");
     return tsr_conv2d_span_backward_supported(span, needs) && supports(target, span, needs);
 }
 

@@ -1,5 +1,5 @@
 /* Tuning a graph: the search (tune.c), the worker process as it is seen from outside (tune_process.c) and from inside
- * (tune_worker.c), what it measures (tune_compare.c) and checks (tune_check.c), on which data (tune_data.c). */
+ * (tune_worker.c), what it measures (tune_compare.c) and checks (tune_check.c). */
 #ifndef TSR_PLAN_TUNE_H
 #define TSR_PLAN_TUNE_H
 
@@ -64,8 +64,6 @@ tsr_status tsr_tune_warm(tsr_device *device, const tsr_tune_work *work);
 tsr_status tsr_tune_compare(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
 tsr_status tsr_tune_check(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
 tsr_status tsr_tune_time_products(tsr_device *device, const tsr_tune_work *work, tsr_tune_reply *reply);
-/* Data for a value that nobody makes, as its readers expect it. */
-void tsr_tune_fill(const tsr_graph *graph, int value, double *data);
 /* Receives or sends all of it through a socket; false at its end or after an error, without a signal. */
 bool tsr_tune_receive(int from, void *data, size_t bytes);
 bool tsr_tune_send(int to, const void *data, size_t bytes);

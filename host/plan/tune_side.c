@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "ops/twin.h"
+#include "plan/check.h"
 
 void tsr_tune_side_clear(tsr_tune_side *s)
 {
@@ -20,7 +21,7 @@ static tsr_status fill_bytes(const tsr_graph *graph, int v, void **bytes)
     double *data = tsr_alloc(count, sizeof *data);
     *bytes = tsr_alloc(tsr_value_bytes(&graph->values[v]), 1);
     if (data && *bytes) {
-        tsr_tune_fill(graph, v, data);
+        tsr_check_fill(graph, v, data);
         for (size_t e = 0; e < count; e++) tsr_dtype_put(*bytes, e, data[e], graph->values[v].dtype);
     }
     bool made = data && *bytes;

@@ -22,15 +22,27 @@ static void copy_file(const char *name)
     free(data);
 }
 
+/* Where the kernel's name stands before its parameters, the first of which is a buffer; NULL when there is none. */
+static char *find_kernel(char *data, const char *kernel)
+{
+    static const char *const buffers[] = {"__global", "global", "const global"};
+    char start[128];
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
+        snprintf(start, sizeof start, "%s(%s", kernel, buffers[i]);
+        char *found = strstr(data, start);
+        if (found) return found;
+    }
+    return NULL;
+}
+
 /* The statements come after the first brace behind the kernel's name and parameters. */
 static void insert(const char *path, const char *kernel, const char *code)
 {
-    char start[128], *data;
+    char *data;
     size_t size;
     tsr_text text = {0};
     check_ok(tsr_file_read(path, 1 << 24, &data, &size));
-    snprintf(start, sizeof start, "%s(__global", kernel);
-    char *found = strstr(data, start), *brace = found ? strchr(found, '{') : NULL;
+    char *found = find_kernel(data, kernel), *brace = found ? strchr(found, '{') : NULL;
     ck_assert_msg(brace != NULL, "%s has no kernel %s", path, kernel);
     tsr_text_add_bytes(&text, data, (size_t)(brace + 1 - data));
     tsr_text_add(&text, " %s", code);

@@ -1,5 +1,5 @@
 /* Data on which implementations are measured and checked. */
-#include "plan/tune.h"
+#include "plan/check.h"
 
 #include <math.h>
 
@@ -82,7 +82,7 @@ static double scale_of(const tsr_value *value)
     return sqrt(3 / (double)(tsr_value_count(value) / units));
 }
 
-void tsr_tune_fill(const tsr_graph *graph, int number, double *data)
+void tsr_check_fill(const tsr_graph *graph, int number, double *data)
 {
     static const double clock[] = {3, 0, 0, 0};
     const tsr_value *value = &graph->values[number];
