@@ -296,5 +296,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("conv2d_cpu", add_tests);
+    return test_run_on_cpus("conv2d_cpu", add_tests);
 }

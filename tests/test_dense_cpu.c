@@ -91,5 +91,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("dense_cpu", add_tests);
+    return test_run_on_cpus("dense_cpu", add_tests);
 }

@@ -208,5 +208,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("dense_grad_cpu", add_tests);
+    return test_run_on_cpus("dense_grad_cpu", add_tests);
 }

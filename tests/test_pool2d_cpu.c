@@ -35,5 +35,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("pool2d_cpu", add_tests);
+    return test_run_on_cpus("pool2d_cpu", add_tests);
 }

@@ -461,5 +461,5 @@ static void add_tests(TCase *tests)
 
 int main(void)
 {
-    return test_run("tail_cpu", add_tests);
+    return test_run_on_cpus("tail_cpu", add_tests);
 }

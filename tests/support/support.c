@@ -1,5 +1,7 @@
 #include "support/support.h"
 
+#include "layers/profiles.h"
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,21 @@ int test_run(const char *name, void (*add_tests)(TCase *))
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+int test_run_on_cpus(const char *name, void (*add_tests)(TCase *))
+{
+    tsr_device *opened = NULL;
+    bool other = false;
+    if (tsr_device_open(NULL, false, &opened) == TSR_OK) {
+        const tsr_device_info *info = tsr_device_get_info(opened);
+        other = info->type != TSR_DEVICE_CPU && info->type != TSR_DEVICE_SOFTWARE;
+        if (other)
+            printf("%s: left out, its kernels are for CPUs, which the device is not: %s (%s)\n", name, info->name,
+                   tsr_device_type_text(info->type));
+        tsr_device_close(opened);
+    }
+    return other ? 77 : test_run(name, add_tests);
+}
+
 static tsr_device *device;
 
 static void close_device(void)
@@ -29,13 +46,31 @@ static void close_device(void)
     tsr_device_close(device);
 }
 
+/* The loader leaves out a layer that does not load, without a word. */
+static void check_profile(void)
+{
+    const char *wanted = getenv(LIMITS_VARIABLE);
+    if (!wanted) return;
+    const limits_profile *profile = limits_profile_find(wanted);
+    ck_assert_msg(profile != NULL, "there is no profile \"%s\"", wanted);
+    const char *name = tsr_device_get_info(device)->name;
+    ck_assert_msg(strcmp(name, profile->device) == 0, "the device is %s, not %s: OPENCL_LAYERS has no limits layer",
+                  name, profile->device);
+}
+
 tsr_device *test_device(void)
 {
     if (!device) {
         check_ok(tsr_device_open(NULL, false, &device));
         atexit(close_device);
+        check_profile();
     }
     return device;
+}
+
+bool test_device_is_pretended(void)
+{
+    return getenv(LIMITS_VARIABLE) != NULL;
 }
 
 static char directory[64];

@@ -25,9 +25,15 @@
 
 /* Runs one test case as a Check suite; returns the program's exit code. */
 int test_run(const char *name, void (*add_tests)(TCase *));
+/* The same for implementations that are for devices of the CPU class alone. On any other device it says so and returns
+ * 77, which CTest takes for a test that was left out. */
+int test_run_on_cpus(const char *name, void (*add_tests)(TCase *));
 
-/* The device that the tests run on (TESSERA_DEVICE or the best), opened once a process. */
+/* The device that the tests run on (TESSERA_DEVICE or the best), opened once a process. Fails the test where the
+ * environment names a profile of layers/profiles.h and the device is not the one that it pretends. */
 tsr_device *test_device(void);
+/* Whether the device is one of those pretended ones: code made for the real vendor's (CLBlast's) does not run on it. */
+bool test_device_is_pretended(void);
 
 /* A directory for the test's files, made anew for the process and removed at its end. */
 const char *test_directory(void);
