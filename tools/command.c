@@ -1,11 +1,12 @@
 #include "command.h"
 
+#include "child.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 const char *const command_gemms[] = {"auto", "clblast", "native", NULL};
 
@@ -40,10 +41,7 @@ tsr_status command_open_device(const char *wanted, bool profile, tsr_device **de
 
 const char *const *command_worker_line(const char *device, command_worker *worker)
 {
-    ssize_t length = readlink("/proc/self/exe", worker->path, sizeof worker->path - 1);
-    worker->path[length > 0 ? length : 0] = '\0';
-    /* Where the system does not tell the path, the name is looked for as a shell would. */
-    worker->arguments[0] = length > 0 ? worker->path : "tessera";
+    worker->arguments[0] = child_program(worker->path, sizeof worker->path);
     worker->arguments[1] = command_tune.name;
     worker->arguments[2] = COMMAND_WORKER;
     worker->arguments[3] = device ? device : "";
