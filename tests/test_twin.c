@@ -49,6 +49,17 @@ START_TEST(sums_have_a_bound_by_their_terms)
 }
 END_TEST
 
+START_TEST(products_below_the_smallest_normal_number_may_be_zero)
+{
+    product p;
+    evaluate(&p, (double[]){1e-20f, 0.5, 2e-20f}, (double[]){1e-20f, 1, 0, 1, 1e-20f, 1});
+    ck_assert_double_gt(p.t.twins.values[p.y].exact[0], 0);
+    ck_assert(tsr_twins_agree(&p.t.twins, p.y, 0, 0, 1));
+    ck_assert(!tsr_twins_agree(&p.t.twins, p.y, 1, 0, 1));
+    test_clear_case(&p.t);
+}
+END_TEST
+
 START_TEST(what_is_not_finite_must_be_met)
 {
     product p;
@@ -93,6 +104,7 @@ static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, integers_are_exact);
     tcase_add_test(tests, sums_have_a_bound_by_their_terms);
+    tcase_add_test(tests, products_below_the_smallest_normal_number_may_be_zero);
     tcase_add_test(tests, what_is_not_finite_must_be_met);
     tcase_add_test(tests, data_are_rounded_to_the_type);
     tcase_add_test(tests, winners_of_near_ties);

@@ -79,22 +79,13 @@ static tsr_status replay(tsr_runner *runner, const int32_t clock_then[4], tsr_fa
     tsr_model *model = runner->model;
     int32_t position = clock_then[1], batch = runner->parts[0].batch;
     if (!batch || runner->samples->count - position < batch) batch = runner->parts[1].batch;
-    const tsr_network_options options = {.purpose = TSR_FOR_DIAGNOSIS,
-                                         .batch = batch,
-                                         .samples = runner->samples->page_size,
-                                         .order = runner->samples->count,
-                                         .real = runner->samples->data.real};
-    const tsr_plan_options plan_options = {
-        .gemm = model->options.gemm, .no_fusion = true, .vector_width = model->options.vector_width};
     const int32_t clock_before[4] = {clock_then[0] - 1, position, position, 0};
     tsr_network network = {0};
     tsr_plan *plan = NULL;
     cl_mem clock = NULL, counts = NULL, loss_sum = NULL;
     const tsr_page *page;
-    tsr_status status = tsr_network_create(model, &options, &network);
-    if (status) goto done;
-    status = tsr_plan_create(model->device, &network.graph, network.wanted, network.wanted_count, &plan_options,
-                             model->variables, &plan);
+    tsr_status status =
+        tsr_runner_plan(runner, TSR_FOR_DIAGNOSIS, batch, &(tsr_plan_options){.no_fusion = true}, &network, &plan);
     if (status) goto done;
     if ((status = tsr_buffer_create(model->device, CL_MEM_READ_WRITE, 16, "the clock", &clock))) goto done;
     if ((status = tsr_buffer_create(model->device, CL_MEM_READ_WRITE, 16, "the counts", &counts))) goto done;

@@ -55,27 +55,36 @@ tsr_status tsr_runner_bind(const tsr_runner *runner, const tsr_network *network,
     return TSR_OK;
 }
 
-static tsr_status create_part(tsr_runner *runner, int32_t batch, tsr_runner_part *part)
+tsr_status tsr_runner_plan(const tsr_runner *runner, tsr_purpose purpose, int32_t batch,
+                           const tsr_plan_options *options, tsr_network *network, tsr_plan **plan)
 {
     const tsr_model *model = runner->model;
     const tsr_samples *samples = runner->samples;
-    const tsr_network_options options = {.purpose = runner->purpose,
-                                         .batch = batch,
-                                         .samples = samples->page_size,
-                                         .order = samples->count,
-                                         .real = samples->data.real};
+    const tsr_network_options network_options = {.purpose = purpose,
+                                                 .batch = batch,
+                                                 .samples = samples->page_size,
+                                                 .order = samples->count,
+                                                 .real = samples->data.real};
+    tsr_plan_options own = *options;
+    own.gemm = model->options.gemm;
+    own.no_fusion |= model->options.no_fusion;
+    own.vector_width = model->options.vector_width;
+    *plan = NULL;
+    tsr_status status = tsr_network_create(model, &network_options, network);
+    if (status) return status;
+    return tsr_plan_create(model->device, &network->graph, network->wanted, network->wanted_count, &own,
+                           model->variables, plan);
+}
+
+static tsr_status create_part(tsr_runner *runner, int32_t batch, tsr_runner_part *part)
+{
+    const tsr_model *model = runner->model;
     const char **names = tsr_alloc(model->layer_count, sizeof *names);
     if (!names) return tsr_fail_memory("a pass", model->layer_count * sizeof *names);
     for (size_t i = 0; i < model->layer_count; i++) names[i] = model->layers[i]->name;
-    const tsr_plan_options plan_options = {.gemm = model->options.gemm,
-                                           .no_fusion = model->options.no_fusion,
-                                           .vector_width = model->options.vector_width,
-                                           .layer_names = names};
     part->batch = batch;
-    tsr_status status = tsr_network_create(model, &options, &part->network);
-    if (!status)
-        status = tsr_plan_create(model->device, &part->network.graph, part->network.wanted, part->network.wanted_count,
-                                 &plan_options, model->variables, &part->plan);
+    tsr_status status = tsr_runner_plan(runner, runner->purpose, batch, &(tsr_plan_options){.layer_names = names},
+                                        &part->network, &part->plan);
     free(names);
     if (status) return status;
     return tsr_runner_bind(runner, &part->network, part->plan, runner->clock, runner->counts, runner->loss_sum);

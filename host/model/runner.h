@@ -60,6 +60,11 @@ tsr_metrics tsr_sums_metrics(const tsr_sums *sums);
 /* The batch size for runs without gradients, chosen so that no layer's output becomes huge. At least 1. */
 int32_t tsr_inference_batch(const tsr_model *model, const tsr_data *data);
 
+/* A network of the runner's model for `batch` of its samples, and a plan of it with the model's own choices beside
+ * `options`; nothing is bound yet. Both are the caller's, also after a failure. */
+tsr_status tsr_runner_plan(const tsr_runner *runner, tsr_purpose purpose, int32_t batch,
+                           const tsr_plan_options *options, tsr_network *network, tsr_plan **plan);
+
 /* Binds a network's values to the runner's buffers; `images` is set apart since it changes from page to page. */
 tsr_status tsr_runner_bind(const tsr_runner *runner, const tsr_network *network, tsr_plan *plan, cl_mem clock,
                            cl_mem counts, cl_mem loss_sum);

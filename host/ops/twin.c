@@ -6,8 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define ROUNDING 0x1p-24 /* of one operation in single precision, relative */
-#define EXACT    0x1p24  /* integers up to here are exact in single precision */
+#define ROUNDING 0x1p-24  /* of one operation in single precision, relative */
+#define EXACT    0x1p24   /* integers up to here are exact in single precision */
+#define SMALLEST 0x1p-126 /* the smallest normal number: kernels may take what is below for zero */
 
 tsr_status tsr_twins_create(const tsr_graph *graph, tsr_twins *twins)
 {
@@ -208,7 +209,8 @@ static tsr_status bound_linear(tsr_twins *t, const tsr_primitive *p)
         for (size_t e = 0; e < count_of(t, p->outputs[o]); e++) exact &= r.outputs[o][e] < EXACT;
         t->values[p->outputs[o]].integer = exact;
         for (size_t e = 0; e < count_of(t, p->outputs[o]); e++)
-            t->values[p->outputs[o]].bound[e] = exact ? 0 : (terms(p) + 8) * ROUNDING * r.outputs[o][e];
+            t->values[p->outputs[o]].bound[e] =
+                exact ? 0 : (terms(p) + 8) * ROUNDING * r.outputs[o][e] + terms(p) * SMALLEST;
     }
     for (int i = 0; i < p->input_count; i++)
         if (is_float(t, p->inputs[i]) && has_bound(t, p->inputs[i])) add_contribution(t, p, &r, i);
@@ -314,7 +316,7 @@ static double underflow(const tsr_twins *t, const tsr_primitive *p, size_t e)
     double factor = 1;
     if (p->kind == TSR_KIND_ACTIVATION || p->kind == TSR_KIND_ACTIVATION_GRAD)
         for (int i = 0; i < p->input_count; i++) factor *= 1 + fabs(t->values[p->inputs[i]].exact[e]);
-    return isfinite(factor) ? factor * 0x1p-126 : 0x1p-126;
+    return isfinite(factor) ? factor * SMALLEST : SMALLEST;
 }
 
 /* Elements of a row that makes a result together; 2 for what is elementwise. */

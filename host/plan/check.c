@@ -68,7 +68,7 @@ static void compare(const checking *c, const double *data, double slack, tsr_che
 {
     const tsr_value *value = &c->plan->graph.values[checked->value];
     const tsr_twin_value *twin = &c->twins.values[checked->value];
-    checked->right = true;
+    checked->right = checked->finite = true;
     for (size_t e = 0; e < tsr_value_count(value); e++) {
         double wanted = twin->exact[e], error = fabs(data[e] - wanted), allowed = slack * twin->bound[e];
         bool agrees = tsr_twins_agree(&c->twins, checked->value, e, data[e], slack);
@@ -78,6 +78,7 @@ static void compare(const checking *c, const double *data, double slack, tsr_che
         if (!agrees && allowed > 0 && error / allowed > 1) share = error / allowed;
         checked->error = fmax(checked->error, error);
         checked->share = fmax(checked->share, share);
+        if (!agrees && isfinite(wanted)) checked->finite = false;
         if (agrees || !checked->right) continue;
         checked->right = false;
         snprintf(checked->text, sizeof checked->text, "element %zu of %s is %.6g, not %.6g within %.2g", e, value->name,

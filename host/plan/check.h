@@ -13,6 +13,7 @@
 typedef struct tsr_checked {
     int step, value;
     bool right;
+    bool finite;    /* it is right in every element for which the twins have a finite number */
     double error;   /* the largest of its elements; infinite where one of the two is not finite alone */
     double share;   /* the largest of what is allowed for the element: at most 1 where it is right */
     char text[256]; /* otherwise: which element is wrong, and by how much */
