@@ -77,10 +77,10 @@ static bool read_settings(const command *self, int count, char **arguments, benc
 
 static int bench(const command *self, const bench_settings *settings, tsr_model *model, tsr_device *device)
 {
-    bench_workload workload = {0};
+    work_images workload = {0};
     bench_results results = {0};
     int code = DONE;
-    tsr_status status = bench_workload_choose(settings, model, &workload);
+    tsr_status status = work_images_choose(settings->data, model, BENCH_IMAGES, 1, &workload);
     if (!status) status = bench_measure(settings, &workload, model, device, &results);
     if (status)
         code = command_fail(self, status);
@@ -89,7 +89,7 @@ static int bench(const command *self, const bench_settings *settings, tsr_model 
     else
         bench_print(settings, &workload, &results);
     bench_results_clear(&results);
-    bench_workload_clear(&workload);
+    work_images_clear(&workload);
     return code;
 }
 

@@ -2,7 +2,7 @@
 #ifndef TESSERA_TOOLS_BENCH_H
 #define TESSERA_TOOLS_BENCH_H
 
-#include "command.h"
+#include "work_images.h"
 
 enum { BENCH_ROUNDS = 5 /* of each measurement, after one to warm up; the median counts */, BENCH_PREDICTIONS = 4 };
 
@@ -16,16 +16,7 @@ typedef struct bench_settings {
     bool sweep, products, json;
 } bench_settings;
 
-/* Images to work on: the data set's where it fits the model, else made up ones. */
-typedef struct bench_workload {
-    tsr_dataset dataset;
-    uint8_t *images, *labels; /* made up */
-    tsr_data data;
-    const char *source;
-} bench_workload;
-
-tsr_status bench_workload_choose(const bench_settings *settings, const tsr_model *model, bench_workload *workload);
-void bench_workload_clear(bench_workload *workload);
+enum { BENCH_IMAGES = 10000 /* made up where there is no data set */ };
 
 typedef struct bench_prediction {
     int32_t batch_size; /* 0: left to the library */
@@ -55,13 +46,13 @@ typedef struct bench_results {
 } bench_results;
 
 /* Trains and predicts. The results are cleared with bench_results_clear, also after a failure. */
-tsr_status bench_measure(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+tsr_status bench_measure(const bench_settings *settings, const work_images *workload, tsr_model *model,
                          tsr_device *device, bench_results *results);
 void bench_results_clear(bench_results *results);
 
-void bench_print(const bench_settings *settings, const bench_workload *workload, const bench_results *results);
+void bench_print(const bench_settings *settings, const work_images *workload, const bench_results *results);
 /* NULL after a failure. */
-json_t *bench_json(const bench_settings *settings, const bench_workload *workload, const bench_results *results,
+json_t *bench_json(const bench_settings *settings, const work_images *workload, const bench_results *results,
                    const tsr_device *device);
 
 /* Runs the first `shapes` convolutions of many shapes and prints their speeds; returns an exit code. */

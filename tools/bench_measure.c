@@ -33,7 +33,7 @@ static tsr_status train(const bench_settings *settings, tsr_model *model, tsr_da
 }
 
 /* How many steps a round has: no more than there are whole batches for. */
-static tsr_status choose_steps(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+static tsr_status choose_steps(const bench_settings *settings, const work_images *workload, tsr_model *model,
                                int64_t *steps)
 {
     double step = 0;
@@ -97,7 +97,7 @@ static int compare_parts(const void *a, const void *b)
 }
 
 /* Round -1 warms up. */
-static tsr_status measure_round(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+static tsr_status measure_round(const bench_settings *settings, const work_images *workload, tsr_model *model,
                                 const profiled *p, int index, bench_results *results)
 {
     bench_round round = {0};
@@ -116,7 +116,7 @@ static tsr_status measure_round(const bench_settings *settings, const bench_work
     return status;
 }
 
-static tsr_status measure_training(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+static tsr_status measure_training(const bench_settings *settings, const work_images *workload, tsr_model *model,
                                    bench_results *results)
 {
     profiled p = {0};
@@ -188,7 +188,7 @@ static tsr_status measure_answer(tsr_model *model, tsr_data data, double *answer
     return status;
 }
 
-static tsr_status measure_predictions(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+static tsr_status measure_predictions(const bench_settings *settings, const work_images *workload, tsr_model *model,
                                       bench_results *results)
 {
     static const int32_t batch_sizes[BENCH_PREDICTIONS] = {1, 32, 256, 0};
@@ -200,7 +200,7 @@ static tsr_status measure_predictions(const bench_settings *settings, const benc
     return status ? status : measure_answer(model, workload->data, &results->answer);
 }
 
-tsr_status bench_measure(const bench_settings *settings, const bench_workload *workload, tsr_model *model,
+tsr_status bench_measure(const bench_settings *settings, const work_images *workload, tsr_model *model,
                          tsr_device *device, bench_results *results)
 {
     double start = command_seconds(), step;

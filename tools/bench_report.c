@@ -83,7 +83,7 @@ static void print_parts(const bench_results *results, const derived *d)
     }
 }
 
-void bench_print(const bench_settings *settings, const bench_workload *workload, const bench_results *results)
+void bench_print(const bench_settings *settings, const work_images *workload, const bench_results *results)
 {
     derived d = derive(results);
     printf("Images: %s\n", workload->source);
@@ -159,7 +159,7 @@ static json_t *training_json(const bench_settings *settings, const bench_results
                      rounds_json(results));
 }
 
-json_t *bench_json(const bench_settings *settings, const bench_workload *workload, const bench_results *results,
+json_t *bench_json(const bench_settings *settings, const work_images *workload, const bench_results *results,
                    const tsr_device *device)
 {
     derived d = derive(results);

@@ -1,0 +1,28 @@
+/* What the files of tessera verify share. Devices are JSON from the process that checked them to the report:
+ *   {"index", "platform", "name", "type", "right", "finite", "batch", "seconds", "step_batch", "step_seconds",
+ *    "fault": null or {"layer", "implementation", "text"},
+ *    "layers": [{"name", "right", "value": null or {"error", "share"}, "gradient": likewise}]}
+ * and where nothing could be compared {"index", "platform", "name", "type", "right": false, "error"}. */
+#ifndef TESSERA_TOOLS_VERIFY_H
+#define TESSERA_TOOLS_VERIFY_H
+
+#include "command.h"
+
+typedef struct verify_settings {
+    const char *model, *data, *device;
+    int64_t batch_size, seed;
+    int gemm;
+    double budget, timeout;
+    bool json;
+} verify_settings;
+
+/* What was compared, as JSON; NULL when memory is short. */
+json_t *verify_device_json(const tsr_verification *verification);
+
+/* The number of the fastest device that is right, or -1. */
+int verify_best(const json_t *devices);
+
+/* Prints the table of layers and devices, and what follows from it. */
+void verify_print(const verify_settings *settings, const char *source, const json_t *devices);
+
+#endif
