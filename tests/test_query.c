@@ -82,6 +82,9 @@ START_TEST(types_come_from_what_the_driver_says)
     ck_assert_int_eq(tsr_query_type(CL_DEVICE_TYPE_ACCELERATOR, false, "FPGA"), TSR_DEVICE_ACCELERATOR);
     ck_assert_int_eq(tsr_query_type(CL_DEVICE_TYPE_CPU, true, "AMD EPYC"), TSR_DEVICE_CPU);
     ck_assert_int_eq(tsr_query_type(CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_DEFAULT, true, "AMD EPYC"), TSR_DEVICE_CPU);
+    ck_assert_int_eq(tsr_query_type(CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_ACCELERATOR, true,
+                                    "Oclgrind Simulator"),
+                     TSR_DEVICE_CPU);
     ck_assert_int_eq(tsr_query_type(CL_DEVICE_TYPE_GPU, true, "llvmpipe (LLVM 15)"), TSR_DEVICE_SOFTWARE);
     ck_assert_int_eq(tsr_query_type(CL_DEVICE_TYPE_CPU, true, "LLVMPIPE"), TSR_DEVICE_SOFTWARE);
     ck_assert_str_eq(tsr_device_type_text(TSR_DEVICE_INTEGRATED_GPU), "integrated GPU");

@@ -98,6 +98,7 @@ tsr_device_type tsr_query_type(cl_device_type type, bool unified, const char *na
     static const char *const rasterizers[] = {"llvmpipe", "softpipe", "swrast", "swiftshader", "basic render driver"};
     for (size_t i = 0; i < sizeof rasterizers / sizeof rasterizers[0]; i++)
         if (contains(name, rasterizers[i])) return TSR_DEVICE_SOFTWARE;
+    if (type & CL_DEVICE_TYPE_CPU) return TSR_DEVICE_CPU; /* simulators say that they are everything */
     if (type & CL_DEVICE_TYPE_GPU) return unified ? TSR_DEVICE_INTEGRATED_GPU : TSR_DEVICE_DISCRETE_GPU;
     if (type & CL_DEVICE_TYPE_ACCELERATOR) return TSR_DEVICE_ACCELERATOR;
     return TSR_DEVICE_CPU;
