@@ -23,11 +23,16 @@
                       tsr_last_error(), part);                                                                         \
     } while (0)
 
-/* Runs one test case as a Check suite; returns the program's exit code. */
+/* Runs one test case as a Check suite; returns the program's exit code: TEST_SKIPPED where cases were left out as too
+ * large and none was left. */
 int test_run(const char *name, void (*add_tests)(TCase *));
+enum { TEST_SKIPPED = 77 }; /* CTest takes it for a test that was left out */
 /* The same for implementations that are for devices of the CPU class alone. On any other device it says so and returns
- * 77, which CTest takes for a test that was left out. */
+ * TEST_SKIPPED. */
 int test_run_on_cpus(const char *name, void (*add_tests)(TCase *));
+/* Slow devices run small cases alone: whether one of `work` floating-point operations is more than TESSERA_TEST_SMALL
+ * in the environment. What is left out is counted, and said at the end. */
+bool test_too_large(double work);
 
 /* The device that the tests run on (TESSERA_DEVICE or the best), opened once a process. Fails the test where the
  * environment names a profile of layers/profiles.h and the device is not the one that it pretends. */
