@@ -34,7 +34,7 @@ int test_run_on_cpus(const char *name, void (*add_tests)(TCase *));
  * in the environment. What is left out is counted, and said at the end. */
 bool test_too_large(double work);
 
-/* The device that the tests run on (TESSERA_DEVICE or the best), opened once a process. Fails the test where the
+/* The device that the tests run on (TESSERA_DEVICE or the best), opened once a suite. Fails the test where the
  * environment names a profile of layers/profiles.h and the device is not the one that it pretends. */
 tsr_device *test_device(void);
 /* Whether the device is one of those pretended ones: code made for the real vendor's (CLBlast's) does not run on it. */
