@@ -135,7 +135,8 @@ static void check_environment(const char *variable, const char *arguments, int c
 {
     char copy[256];
     strcpy(copy, arguments);
-    test_execute(cli_arguments(copy), (const char *[]){variable, NULL}, &cli_process);
+    const char *const environment[] = {variable, strncmp(variable, "POCL_", 5) ? NULL : TEST_POCL_ALONE, NULL};
+    test_execute(cli_arguments(copy), environment, &cli_process);
     ck_assert_msg(cli_process.code == code, "tessera %s: exit code %d\n%s", arguments, cli_process.code,
                   cli_process.err);
     cli_contains(cli_process.err, message);

@@ -68,7 +68,9 @@ static void check_refused(const char *variable, const char *arguments, const cha
     char copy[2048], part_copy[512];
     snprintf(copy, sizeof copy, "%s", arguments);
     snprintf(part_copy, sizeof part_copy, "%s", parts);
-    test_execute(cli_arguments(copy), variable ? (const char *[]){variable, NULL} : NULL, &cli_process);
+    const char *const environment[] = {variable, variable && !strncmp(variable, "POCL_", 5) ? TEST_POCL_ALONE : NULL,
+                                       NULL};
+    test_execute(cli_arguments(copy), environment, &cli_process);
     ck_assert_msg(cli_process.code == 1, "tessera %s: exit code %d\n%s", arguments, cli_process.code, cli_process.err);
     ck_assert_msg(count_complaints(cli_process.err) == 1, "tessera %s: not one complaint:\n%s", arguments,
                   cli_process.err);

@@ -27,19 +27,22 @@ static const char network[] = "{\"class_name\": \"Sequential\", \"config\": {\"n
  */
 static float *train(const char *name, int threads, const char *more, size_t *count)
 {
-    char output[256], model[256], variable[64];
+    char output[256], model[256], variables[3][64];
     snprintf(output, sizeof output, "%s", test_path(name));
     snprintf(model, sizeof model, "%s", test_path("threads.json"));
     FILE *file = fopen(model, "w");
     ck_assert(file && fputs(network, file) >= 0 && fclose(file) == 0);
     /* 160 samples to train with: a last batch of 16. */
-    snprintf(variable, sizeof variable, "POCL_MAX_PTHREAD_COUNT=%d", threads);
+    /* Of PoCL, of Intel's runtime, and of Mesa's llvmpipe. */
+    static const char *const names[] = {"POCL_MAX_PTHREAD_COUNT", "CL_CONFIG_CPU_TBB_NUM_WORKERS", "LP_NUM_THREADS"};
+    for (int i = 0; i < 3; i++) snprintf(variables[i], sizeof variables[i], "%s=%d", names[i], threads);
     char command[1024];
     snprintf(command, sizeof command,
              "train --data %s --model %s --epochs 2 --batch-size 24 --output %s --history %s %s", tiny_dataset(), model,
              output, test_path("threads.csv"), more);
-    const char *const environment[] = {threads ? variable : "POCL_MAX_PTHREAD_COUNT", NULL};
-    test_execute(cli_arguments(command), environment, &cli_process);
+    const char *const set[] = {variables[0], variables[1], variables[2], NULL};
+    const char *const unset[] = {names[0], names[1], names[2], NULL};
+    test_execute(cli_arguments(command), threads ? set : unset, &cli_process);
     ck_assert_msg(cli_process.code == 0, "%s", cli_process.err);
     tsr_model *trained;
     check_ok(tsr_model_load(output, &trained));

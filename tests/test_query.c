@@ -187,17 +187,20 @@ START_TEST(machines_without_a_device_are_told_what_to_install)
 {
     check_child(1, "pocl-opencl-icd", (const char *[]){"OCL_ICD_VENDORS=/nonexistent", NULL});
     check_child(1, "no OpenCL platform has a usable device (platforms: Portable Computing Language)",
-                (const char *[]){"OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd", "POCL_DEVICES=no-such-driver", NULL});
+                (const char *[]){TEST_POCL_ALONE, "POCL_DEVICES=no-such-driver", NULL});
 }
 END_TEST
 
 START_TEST(the_same_device_twice_is_two_devices)
 {
-    check_child(0, "2 devices, pthread", (const char *[]){"POCL_DEVICES=pthread pthread", "TESSERA_DEVICE", NULL});
-    check_child(0, "2 devices, pthread", (const char *[]){"POCL_DEVICES=pthread pthread", "TESSERA_DEVICE=1", NULL});
-    check_child(0, "2 devices, basic", (const char *[]){"POCL_DEVICES=pthread basic", "TESSERA_DEVICE=BASIC", NULL});
+    check_child(0, "2 devices, pthread",
+                (const char *[]){TEST_POCL_ALONE, "POCL_DEVICES=pthread pthread", "TESSERA_DEVICE", NULL});
+    check_child(0, "2 devices, pthread",
+                (const char *[]){TEST_POCL_ALONE, "POCL_DEVICES=pthread pthread", "TESSERA_DEVICE=1", NULL});
+    check_child(0, "2 devices, basic",
+                (const char *[]){TEST_POCL_ALONE, "POCL_DEVICES=pthread basic", "TESSERA_DEVICE=BASIC", NULL});
     check_child(1, "several devices match \"pthread\"",
-                (const char *[]){"POCL_DEVICES=pthread pthread", "TESSERA_DEVICE=pthread", NULL});
+                (const char *[]){TEST_POCL_ALONE, "POCL_DEVICES=pthread pthread", "TESSERA_DEVICE=pthread", NULL});
 }
 END_TEST
 

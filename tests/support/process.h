@@ -18,6 +18,10 @@ typedef struct test_process {
  * time. */
 void test_execute(const char *const *arguments, const char *const *environment, test_process *process);
 
+/* In the environment of a child whose PoCL has variables of its own: no other driver is there, whichever the tests run
+ * on. */
+#define TEST_POCL_ALONE "OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd"
+
 /* The same in two parts. With `terminal` standard output is one. */
 void test_start(const char *const *arguments, const char *const *environment, bool terminal, test_process *process);
 void test_finish(test_process *process);
