@@ -47,7 +47,7 @@ lane_begin() {
     trap 'rm -rf -- "$scratch"' EXIT
     trap 'exit 1' INT TERM HUP
     # What a person has set for other runs is not the lane's.
-    unset TESSERA_DEVICE OPENCL_LAYERS TESSERA_TEST_SMALL
+    unset TESSERA_DEVICE OPENCL_LAYERS TESSERA_TEST_SMALL TESSERA_TEST_FEW
     say "$lane_text"
     # shellcheck disable=SC2086
     setup_packages $build_packages $test_packages
@@ -98,12 +98,12 @@ lane_tests() {
     passed=$(grep -c ' Test .*   Passed ' "$scratch/log" || true)
     skipped=$(tests_that_were 'Skipped')
     failed=$(tests_that_were 'Failed\|Exception\|Timeout\|Not Run')
-    # The tester says how many cases were too large for TESSERA_TEST_SMALL.
-    large=$(sed -n 's/.*: \([0-9]*\) of [0-9]* cases left out, .*/\1/p' "$build/Testing/Temporary/LastTest.log" |
-        awk '{ n += $1 } END { print n + 0 }')
+    # The tests say how many cases they left out for TESSERA_TEST_SMALL and TESSERA_TEST_FEW.
+    left_out=$(sed -n 's/.*: \([0-9]*\) of \([0-9]*\) cases left out, .*/\1 \2/p' "$build/Testing/Temporary/LastTest.log" |
+        awk '{ n += $1; of += $2 } END { if (n) print n " of " of }')
     lane_passed=$((lane_passed + passed))
     [ -z "$skipped" ] || lane_note "skipped: $skipped"
-    [ "$large" = 0 ] || lane_note "$large larger cases left out"
+    [ -z "$left_out" ] || lane_note "$left_out cases of tests that have large or many ones left out"
     for test in $failed; do lane_failures="$lane_failures, $test"; done
     # shellcheck disable=SC2086
     set -- $failed

@@ -8,15 +8,23 @@
 #include <string.h>
 #include <unistd.h>
 
-static int cases, cases_left_out;
+static int cases, cases_left_out, run_of_test;
 
-bool test_too_large(double work)
+bool test_left_out(double work)
 {
-    const char *most = getenv("TESSERA_TEST_SMALL");
-    bool large = most && work > strtod(most, NULL);
+    const char *most = getenv("TESSERA_TEST_SMALL"), *few = getenv("TESSERA_TEST_FEW");
+    bool out = (most && work > strtod(most, NULL)) || (few && run_of_test >= atoi(few));
     cases++;
-    cases_left_out += large;
-    return large;
+    if (out)
+        cases_left_out++;
+    else
+        run_of_test++;
+    return out;
+}
+
+static void begin_test(void)
+{
+    run_of_test = 0;
 }
 
 static tsr_device *device;
@@ -27,6 +35,7 @@ int test_run(const char *name, void (*add_tests)(TCase *))
     Suite *suite = suite_create(name);
     TCase *tests = tcase_create(name);
     tcase_set_timeout(tests, 0);
+    tcase_add_checked_fixture(tests, begin_test, NULL);
     add_tests(tests);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
@@ -35,7 +44,8 @@ int test_run(const char *name, void (*add_tests)(TCase *))
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     if (cases_left_out > 0)
-        printf("%s: %d of %d cases left out, which TESSERA_TEST_SMALL finds too large\n", name, cases_left_out, cases);
+        printf("%s: %d of %d cases left out, of what TESSERA_TEST_SMALL and TESSERA_TEST_FEW ask for\n", name,
+               cases_left_out, cases);
     /* Not at exit: what drivers and their compilers hold may be gone by then. */
     tsr_device_close(device);
     device = NULL;

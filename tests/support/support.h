@@ -30,9 +30,10 @@ enum { TEST_SKIPPED = 77 }; /* CTest takes it for a test that was left out */
 /* The same for implementations that are for devices of the CPU class alone. On any other device it says so and returns
  * TEST_SKIPPED. */
 int test_run_on_cpus(const char *name, void (*add_tests)(TCase *));
-/* Slow devices run small cases alone: whether one of `work` floating-point operations is more than TESSERA_TEST_SMALL
- * in the environment. What is left out is counted, and said at the end. */
-bool test_too_large(double work);
+/* Slow devices run few and small cases: whether one of `work` floating-point operations is to be left out, as it is
+ * more than TESSERA_TEST_SMALL in the environment, or as many as TESSERA_TEST_FEW of its test have run. What is left
+ * out is counted, and said at the end. */
+bool test_left_out(double work);
 
 /* The device that the tests run on (TESSERA_DEVICE or the best), opened once a suite. Fails the test where the
  * environment names a profile of layers/profiles.h and the device is not the one that it pretends. */

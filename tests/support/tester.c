@@ -247,7 +247,7 @@ static double work_of(const tsr_graph *graph)
 void test_run_case(test_case *t, const test_options *options)
 {
     char what[1024];
-    if (test_too_large(work_of(&t->graph))) {
+    if (test_left_out(work_of(&t->graph))) {
         test_clear_case(t);
         return;
     }
