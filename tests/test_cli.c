@@ -45,6 +45,8 @@ START_TEST(every_command_explains_its_options)
         {"tune", "--model FILE|--budget SECONDS|(default: 60)|--batch-size N|(default: 32)|--device D|--list|--clear"},
         {"bench", "--model FILE|--data DIR|--batch-size N|--steps N|--images N|--device D|--gemm auto|--sweep|--shapes "
                   "N|--products|--json"},
+        {"verify", "[MODEL]|--device D|--data DIR|--batch-size N|(default: 32)|--budget SECONDS|(default: "
+                   "20)|--timeout SECONDS|(default: 300)|--seed N|--gemm auto|--json"},
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         char options[1024], usage[64];

@@ -275,7 +275,8 @@ END_TEST
 
 START_TEST(models_that_are_none)
 {
-    static const char *const commands[] = {"evaluate %s --data %s", "summary %s", "explain %s", "bench --model %s"};
+    static const char *const commands[] = {"evaluate %s --data %s", "summary %s", "explain %s", "bench --model %s",
+                                           "verify %s"};
     char path[256], arguments[1024];
     snprintf(path, sizeof path, "%s", test_path("none.h5"));
     FILE *file = fopen(path, "w");
@@ -298,8 +299,9 @@ END_TEST
 /* The length of a string in the file says that it goes on far beyond its end: some versions of HDF5 believe it. */
 START_TEST(a_file_that_hdf5_crashes_on)
 {
-    static const char *const commands[] = {"evaluate %s --data %s", "summary %s", "explain %s", "bench --model %s",
-                                           "train --model %s --data %s --output %s/m.h5 --history %s/h.csv"};
+    static const char *const commands[] = {
+        "evaluate %s --data %s", "summary %s", "explain %s",
+        "bench --model %s",      "verify %s",  "train --model %s --data %s --output %s/m.h5 --history %s/h.csv"};
     char bytes[65536], arguments[1024];
     const char *path = test_fixture("keras2_small.h5");
     FILE *file = fopen(path, "r+b");

@@ -117,6 +117,7 @@ static const struct {
     {POISON_WRONG, "refused: its result is wrong: element ", 60},
     {POISON_HANG, "refused: it does not end within ", 4},
     {POISON_CRASH, "refused: it crashes (signal 11)", 60},
+    {"this is no C;", "refused: the kernel file pool2d.cl ", 60},
 };
 
 START_TEST(a_poisoned_candidate_is_refused_by_name)
@@ -129,6 +130,48 @@ START_TEST(a_poisoned_candidate_is_refused_by_name)
     snprintf(line, sizeof line, "    %-32s %s", "pool2d", poisons[_i].reason);
     cli_contains(cli_process.out, line);
     ck_assert_ptr_null(strstr(cli_process.out, "pool2d                           is chosen"));
+}
+END_TEST
+
+/* The file that the last run has kept its choices in. */
+static const char *kept_file(void)
+{
+    static char path[512];
+    const char *kept = strstr(cli_process.out, "\nKept in ");
+    ck_assert_ptr_nonnull(kept);
+    snprintf(path, sizeof path, "%s", kept + strlen("\nKept in "));
+    path[strcspn(path, "\n")] = '\0';
+    return path;
+}
+
+START_TEST(a_damaged_file_is_ignored_and_made_anew)
+{
+    char command[400], *data;
+    size_t size;
+    const char *slow = poison_kernels("pool2d_cpu.cl", "pool2d_cpu", POISON_SLOW);
+    if (!is_cpu()) return;
+    tune_network(0, slow, 60);
+    const char *path = kept_file();
+    for (int damage = 0; damage < 3; damage++) {
+        check_ok(tsr_file_read(path, 1 << 20, &data, &size));
+        if (damage == 1) data[size / 2] ^= 4;
+        check_ok(tsr_file_write(path, data, damage == 0 ? size / 2 : size));
+        free(data);
+        if (damage == 2) { /* nobody can read a directory as a file */
+            ck_assert_int_eq(remove(path), 0);
+            check_ok(tsr_directory_make(path));
+        }
+        tune(1, slow, "--list");
+        cli_contains(cli_process.err, path);
+        snprintf(command, sizeof command, "explain --inference --batch-size 256 %s", pool_network());
+        test_execute(cli_arguments(command), environment(slow), &cli_process);
+        ck_assert_int_eq(cli_process.code, 0);
+        ck_assert_ptr_null(strstr(cli_process.out, "by tuning"));
+        if (damage == 2) ck_assert_int_eq(rmdir(path), 0);
+        tune_network(0, slow, 60);
+        cli_contains(cli_process.out, " is chosen\n");
+        tune(0, slow, "--list");
+    }
 }
 END_TEST
 
@@ -193,6 +236,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, what_is_found_is_kept_listed_and_forgotten);
     tcase_add_test(tests, a_faster_implementation_is_chosen_and_used);
     tcase_add_loop_test(tests, a_poisoned_candidate_is_refused_by_name, 0, sizeof poisons / sizeof *poisons);
+    tcase_add_test(tests, a_damaged_file_is_ignored_and_made_anew);
     tcase_add_test(tests, the_budget_is_kept_to);
     tcase_add_test(tests, an_interrupt_keeps_what_was_found);
     tcase_add_test(tests, a_place_that_cannot_be_written_is_told_at_once);

@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "device/device.h"
+#include "model/model.h"
+#include "model/network.h"
 #include "ops/twin.h"
 #include "plan/check.h"
 #include "plan/cover.h"
@@ -134,6 +136,53 @@ START_TEST(a_wrong_result_is_found)
     ck_assert_ptr_nonnull(strstr(reply.text, "its result is wrong: element 0 of dense is "));
     tsr_device_close(device);
     clear(&d);
+}
+END_TEST
+
+/* Checks each implementation that could take a step's span, as the choice for it. */
+static void check_candidates(const tsr_network *network, const tsr_cover *cover, const tsr_target *target)
+{
+    const char *names[16];
+    for (size_t s = 0; s < cover->count; s++) {
+        int count = tsr_cover_alternatives(&network->graph, target, cover->steps[s], names, 16);
+        tsr_text key = {0};
+        tsr_span_key(&cover->steps[s]->span, network->wanted, network->wanted_count, target, &key);
+        for (int i = 0; i < count; i++) {
+            tsr_tune_reply reply = {0};
+            tsr_tune_work work = {.order = {.task = TSR_TASK_CHECK,
+                                            .seconds = 600,
+                                            .primitive_count = (uint32_t)network->graph.primitive_count,
+                                            .value_count = (uint32_t)network->graph.value_count,
+                                            .wanted_count = (uint32_t)network->wanted_count},
+                                  .graph = network->graph,
+                                  .wanted = network->wanted};
+            check_ok(tsr_tuning_put(&work.tunings[1], key.data, names[i], 0, 0));
+            check_ok(tsr_tune_check(test_device(), &work, &reply));
+            ck_assert_msg(reply.right, "%s in the place of %s: %s", names[i], cover->steps[s]->implementation->name,
+                          reply.text);
+            tsr_tuning_clear(&work.tunings[1]);
+        }
+        tsr_text_clear(&key);
+    }
+}
+
+START_TEST(every_candidate_can_be_checked)
+{
+    static const tsr_tuning none = {0};
+    tsr_model *model;
+    tsr_network network;
+    tsr_cover cover;
+    const tsr_target target = {
+        .device = test_device(), .fuse = true, .vector_width = test_device()->info.vector_width, .tuning = &none};
+    check_ok(tsr_model_create_reference(12, 12, 1, 4, &model));
+    check_ok(tsr_compile_options_complete(&model->options));
+    const tsr_network_options options = {.purpose = TSR_FOR_TRAINING, .batch = 2, .samples = 2, .order = 2};
+    check_ok(tsr_network_create(model, &options, &network));
+    check_ok(tsr_cover_graph(&network.graph, network.wanted, network.wanted_count, &target, NULL, &cover));
+    check_candidates(&network, &cover, &target);
+    tsr_cover_clear(&cover);
+    tsr_network_clear(&network);
+    tsr_model_free(model);
 }
 END_TEST
 
@@ -273,6 +322,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, two_tunings_are_compared);
     tcase_add_test(tests, what_differs_is_checked_against_its_twin);
     tcase_add_test(tests, a_wrong_result_is_found);
+    tcase_add_test(tests, every_candidate_can_be_checked);
     tcase_add_test(tests, products_are_timed);
 #ifdef TSR_WITH_CLBLAST
     tcase_add_test(tests, with_parameters_all_that_uses_clblast_is_checked);
