@@ -1,4 +1,5 @@
 #include "device/program.h"
+#include "device/quirks.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "support/kernels.h"
@@ -319,12 +320,14 @@ END_TEST
 
 START_TEST(pocl_keeps_its_own_cache)
 {
-    tsr_device device = {.info = {.platform = "Portable Computing Language"}};
+    tsr_device device = {.info = {.platform = "Portable Computing Language", .driver = "3.1"}};
+    tsr_quirks_apply(&device.info);
     unsetenv("TESSERA_PROGRAM_CACHE");
     ck_assert(!tsr_program_cache_enabled(&device));
     setenv("TESSERA_PROGRAM_CACHE", "1", 1);
     ck_assert(tsr_program_cache_enabled(&device));
     strcpy(device.info.platform, "Acme OpenCL");
+    tsr_quirks_apply(&device.info);
     ck_assert(tsr_program_cache_enabled(&device));
     unsetenv("TESSERA_PROGRAM_CACHE");
     ck_assert(tsr_program_cache_enabled(&device));

@@ -1,4 +1,4 @@
-#include "device/query.h"
+#include "device/choose.h"
 #include "support/process.h"
 #include "support/support.h"
 
@@ -8,14 +8,24 @@
 
 /* Four devices that this machine need not have. */
 static const tsr_candidate devices[] = {
+    {.info = {.same_as = -1,
+              .platform = "Portable Computing Language",
+              .name = "cpu-one",
+              .type = TSR_DEVICE_CPU,
+              .compute_units = 64}},
     {.info =
-         {.platform = "Portable Computing Language", .name = "cpu-one", .type = TSR_DEVICE_CPU, .compute_units = 64}},
-    {.info = {.platform = "rusticl", .name = "llvmpipe", .type = TSR_DEVICE_SOFTWARE, .compute_units = 8}},
+         {.same_as = -1, .platform = "rusticl", .name = "llvmpipe", .type = TSR_DEVICE_SOFTWARE, .compute_units = 8}},
+    {.info = {.same_as = -1,
+              .platform = "Intel(R) OpenCL",
+              .name = "UHD 770",
+              .type = TSR_DEVICE_INTEGRATED_GPU,
+              .compute_units = 32}},
     {.info =
-         {.platform = "Intel(R) OpenCL", .name = "UHD 770", .type = TSR_DEVICE_INTEGRATED_GPU, .compute_units = 32}},
-    {.info = {.platform = "Acme", .name = "Radeon 1", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 16}},
-    {.info = {.platform = "Acme", .name = "Radeon 2", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 20}},
-    {.info = {.platform = "Acme", .name = "Radeon 2", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 20}},
+         {.same_as = -1, .platform = "Acme", .name = "Radeon 1", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 16}},
+    {.info =
+         {.same_as = -1, .platform = "Acme", .name = "Radeon 2", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 20}},
+    {.info =
+         {.same_as = -1, .platform = "Acme", .name = "Radeon 2", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 20}},
 };
 enum { COUNT = sizeof devices / sizeof devices[0] };
 

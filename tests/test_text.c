@@ -61,10 +61,19 @@ START_TEST(numbers_have_a_point_in_every_locale)
 }
 END_TEST
 
+START_TEST(parts_are_found_in_any_case)
+{
+    ck_assert(tsr_text_contains("NVIDIA CUDA", "nvidia") && tsr_text_contains("rusticl", "CL"));
+    ck_assert(tsr_text_contains("anything", "") && tsr_text_contains("", ""));
+    ck_assert(!tsr_text_contains("", "a") && !tsr_text_contains("rustic", "rusticl"));
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, plain_text_is_utf8_without_control_characters);
     tcase_add_test(tests, it_grows_and_is_handed_over);
+    tcase_add_test(tests, parts_are_found_in_any_case);
     tcase_add_test(tests, numbers_have_a_point_in_every_locale);
 }
 

@@ -18,6 +18,16 @@ static void describe_size(uint64_t bytes, char *text, size_t size)
     snprintf(text, size, value == (double)(uint64_t)value ? "%.0f %s" : "%.1f %s", value, units[unit]);
 }
 
+/* What a person should know of the device. */
+static void print_notes(const tsr_device_info *info)
+{
+    tsr_device_note note;
+    if (info->same_as >= 0)
+        printf("      the same hardware as %d, whose driver is chosen before this one\n", (int)info->same_as);
+    for (size_t i = 0; tsr_device_quirk(info, i, &note); i++)
+        if (note.serious) printf("      %s; %s\n", note.reason, tsr_quirk_text(note.quirk));
+}
+
 static void print_table(const tsr_device_info *list, size_t count)
 {
     int width = (int)strlen("DEVICE");
@@ -35,8 +45,19 @@ static void print_table(const tsr_device_info *list, size_t count)
                info->name, tsr_device_type_text(info->type), info->compute_units, memory, largest, info->max_work_group,
                local, info->vector_width, info->fp16 ? "yes" : "no", info->fp64 ? "yes" : "no");
         printf("      %s, %s, driver %s\n", info->platform, info->version, info->driver);
+        print_notes(info);
     }
     fputs("\n* is the device that would be used; choose another with --device NUMBER or a part of its name.\n", stdout);
+}
+
+static json_t *make_notes(const tsr_device_info *info)
+{
+    json_t *notes = json_array();
+    tsr_device_note note;
+    for (size_t i = 0; tsr_device_quirk(info, i, &note); i++)
+        json_array_append_new(notes, json_pack("{s:s, s:s, s:b}", "reason", note.reason, "effect",
+                                               tsr_quirk_text(note.quirk), "serious", note.serious));
+    return notes;
 }
 
 static json_t *make_json(const tsr_device_info *list, size_t count)
@@ -45,7 +66,8 @@ static json_t *make_json(const tsr_device_info *list, size_t count)
     for (size_t i = 0; i < count; i++) {
         const tsr_device_info *info = &list[i];
         json_t *device = json_pack(
-            "{s:I, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:[I, I, I], s:I, s:b, s:b}",
+            "{s:I, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:[I, I, I], s:I, s:b, s:b, "
+            "s:s, s:o, s:o}",
             "index", (json_int_t)i, "chosen", info->chosen, "platform", info->platform, "platform_version",
             info->platform_version, "name", info->name, "vendor", info->vendor, "driver", info->driver, "version",
             info->version, "type", tsr_device_type_text(info->type), "compute_units", (json_int_t)info->compute_units,
@@ -53,7 +75,8 @@ static json_t *make_json(const tsr_device_info *list, size_t count)
             (json_int_t)info->local_memory, "local_memory_dedicated", info->local_memory_dedicated, "max_work_group",
             (json_int_t)info->max_work_group, "max_work_items", (json_int_t)info->max_work_items[0],
             (json_int_t)info->max_work_items[1], (json_int_t)info->max_work_items[2], "vector_width",
-            (json_int_t)info->vector_width, "fp16", info->fp16, "fp64", info->fp64);
+            (json_int_t)info->vector_width, "fp16", info->fp16, "fp64", info->fp64, "pci", info->pci, "same_as",
+            info->same_as >= 0 ? json_integer(info->same_as) : json_null(), "notes", make_notes(info));
         if (!device || json_array_append_new(array, device) != 0) {
             json_decref(array);
             return NULL;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <ctype.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -52,6 +53,17 @@ char *tsr_text_take(tsr_text *text)
     if (text->failed) free(text->data);
     *text = (tsr_text){0};
     return taken;
+}
+
+bool tsr_text_contains(const char *text, const char *part)
+{
+    size_t length = strlen(part);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
+        if (i == length) return true;
+    }
+    return length == 0;
 }
 
 void tsr_text_point(char *text)

@@ -23,6 +23,9 @@ char *tsr_text_take(tsr_text *text);
 /* Whether it is valid UTF-8 without control characters: what files and terminals take as a name. */
 bool tsr_text_is_plain(const char *text);
 
+/* Whether `text` contains `part`, letters in any case. */
+bool tsr_text_contains(const char *text, const char *part);
+
 /* Puts a point where numbers that printf has written have what the program's locale has in its place. The text must
  * hold nothing else that looks like that. */
 void tsr_text_point(char *text);

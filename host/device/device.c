@@ -1,9 +1,10 @@
 #include "device/device.h"
 
 #include "base/memory.h"
+#include "device/choose.h"
 #include "device/program.h"
 #include "device/profile.h"
-#include "device/query.h"
+#include "device/quirks.h"
 #include "device/tuning.h"
 
 /* A device with its context and queue still to be filled in. */
@@ -117,8 +118,18 @@ tsr_status tsr_device_finish(tsr_device *device)
     return tsr_check(clFinish(device->queue), device, "waiting for the device");
 }
 
+tsr_status tsr_kernel_limit(const tsr_device *device, cl_kernel kernel, size_t *limit)
+{
+    *limit = device->info.max_work_group;
+    if (tsr_has_quirk(&device->info, TSR_QUIRK_GROUP_LIMIT)) return TSR_OK;
+    return tsr_check(
+        clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof *limit, limit, NULL), device,
+        "asking for a kernel's work-group limit");
+}
+
 tsr_status tsr_enqueue_barrier(tsr_device *device)
 {
-    if (device->in_order) return TSR_OK;
+    tsr_status status = tsr_profile_begin(device);
+    if (status || device->in_order) return status;
     return tsr_check(clEnqueueBarrierWithWaitList(device->queue, 0, NULL, NULL), device, "enqueuing a barrier");
 }

@@ -51,6 +51,9 @@ tsr_status tsr_buffer_fill(tsr_device *device, cl_mem buffer, size_t offset, uns
  * kernel files. A kernel that does not build gives TSR_BUILD and the device's build log. */
 tsr_status tsr_program_get(tsr_device *device, const char *file, const char *options, cl_program *program);
 
+/* Work-items that a work-group of the kernel may have on the device. */
+tsr_status tsr_kernel_limit(const tsr_device *device, cl_kernel kernel, size_t *limit);
+
 /* Enqueues a kernel on the device's queue, with a barrier before it on an out-of-order queue, measured when the device
  * profiles. local may be NULL. `name` is what the profile calls it. */
 tsr_status tsr_enqueue_kernel(tsr_device *device, cl_kernel kernel, const char *name, cl_uint dimensions,

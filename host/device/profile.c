@@ -1,6 +1,8 @@
 #include "device/profile.h"
 
 #include "base/memory.h"
+#include "base/time.h"
+#include "device/quirks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,7 @@ struct tsr_profile {
     size_t pending_count;
     const tsr_profile_work *work; /* what is launched now is for this */
     double flops;                 /* of it, not yet in a row */
+    double began; /* host's clock: when the next launch began, where the device's is not to be trusted */
 };
 
 tsr_profile *tsr_profile_create(void)
@@ -78,6 +81,14 @@ static bool find_row(tsr_profile *profile, const char *name, size_t *row)
     return true;
 }
 
+tsr_status tsr_profile_begin(tsr_device *device)
+{
+    if (!device->profile || !tsr_has_quirk(&device->info, TSR_QUIRK_HOST_CLOCK)) return TSR_OK;
+    tsr_status status = tsr_device_finish(device);
+    device->profile->began = tsr_seconds();
+    return status;
+}
+
 void tsr_profile_event(tsr_device *device, const char *name, cl_event event)
 {
     tsr_profile *profile = device->profile;
@@ -89,6 +100,12 @@ void tsr_profile_event(tsr_device *device, const char *name, cl_event event)
     }
     profile->rows[row].flops += profile->flops;
     profile->flops = 0;
+    if (tsr_has_quirk(&device->info, TSR_QUIRK_HOST_CLOCK)) {
+        if (clWaitForEvents(1, &event) == CL_SUCCESS) profile->rows[row].seconds += tsr_seconds() - profile->began;
+        profile->rows[row].launches++;
+        clReleaseEvent(event);
+        return;
+    }
     if (profile->pending_count == LOT) drain(profile);
     profile->pending[profile->pending_count].row = row;
     profile->pending[profile->pending_count++].event = event;

@@ -16,6 +16,10 @@ typedef struct tsr_profile_work {
  * without a profile. */
 void tsr_profile_set_work(tsr_device *device, const tsr_profile_work *work);
 
+/* Before a launch that will have an event: waits and looks at the host's clock where the device's is not to be trusted
+ * (TSR_QUIRK_HOST_CLOCK), so that tsr_profile_event can tell how long it took. */
+tsr_status tsr_profile_begin(tsr_device *device);
+
 /* Releases events that were not read. NULL is allowed. */
 void tsr_profile_free(tsr_profile *profile);
 

@@ -1,13 +1,24 @@
 #include "device/program.h"
 
 #include "base/memory.h"
+#include "device/quirks.h"
 
 #include <string.h>
 
 /* Every kernel is written for OpenCL C 1.2, may be contracted (a * b + c in one rounding), and may take denormal
  * numbers for zero: Adam's moments of weights that are seldom used decay into them, and some processors take a hundred
  * times as long for such a number (a step of the reference network: 2.8 ms rather than 3.9 on a Xeon). */
-#define COMMON_OPTIONS "-cl-std=CL1.2 -cl-mad-enable -cl-denorms-are-zero"
+const char *tsr_program_options(const tsr_device *device)
+{
+#define OPTIONS(mad_enable) "-cl-std=CL1.2" mad_enable " -cl-denorms-are-zero"
+    static const char *const options[2][2] = {
+        {OPTIONS(" -cl-mad-enable"), OPTIONS(" -cl-mad-enable") " -DNO_MUL_HI"},
+        {OPTIONS(""), OPTIONS("") " -DNO_MUL_HI"},
+    };
+#undef OPTIONS
+    return options[tsr_has_quirk(&device->info, TSR_QUIRK_NO_MAD_ENABLE)]
+                  [tsr_has_quirk(&device->info, TSR_QUIRK_NO_MUL_HI)];
+}
 
 struct tsr_program_entry {
     char *name; /* "FILE OPTIONS" */
@@ -115,7 +126,7 @@ tsr_status tsr_program_get(tsr_device *device, const char *file, const char *opt
     tsr_text all = {0}, name = {0};
     tsr_status status;
     *program = NULL;
-    tsr_text_add(&all, "%s%s%s", COMMON_OPTIONS, options && *options ? " " : "", options ? options : "");
+    tsr_text_add(&all, "%s%s%s", tsr_program_options(device), options && *options ? " " : "", options ? options : "");
     tsr_text_add(&name, "%s %s", file, all.data ? all.data : "");
     if (all.failed || name.failed) {
         status = tsr_fail_memory("a program's name", 0);

@@ -16,7 +16,10 @@ void tsr_programs_free(tsr_device *device);
 bool tsr_program_cache_load(tsr_device *device, const char *key, const char *options, cl_program *program);
 /* Keeps a built program's binary. Nobody hears of failures: the next run compiles again. */
 void tsr_program_cache_store(tsr_device *device, const char *key, cl_program program);
-/* Whether programs of this device are kept on disk: everywhere but with PoCL, which has a cache of its own; the
+/* The options that every kernel is built with on the device. */
+const char *tsr_program_options(const tsr_device *device);
+
+/* Whether programs of this device are kept on disk: where its driver has no cache of its own (TSR_QUIRK_NO_CACHE); the
  * environment variable TESSERA_PROGRAM_CACHE (0 or 1) decides otherwise. */
 bool tsr_program_cache_enabled(const tsr_device *device);
 

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "device/quirks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,7 @@ bool tsr_program_cache_enabled(const tsr_device *device)
 {
     const char *forced = getenv("TESSERA_PROGRAM_CACHE");
     if (forced && *forced) return strcmp(forced, "0") != 0;
-    return strcmp(device->info.platform, "Portable Computing Language") != 0;
+    return !tsr_has_quirk(&device->info, TSR_QUIRK_NO_CACHE);
 }
 
 /* The entry's file in `directory`; the caller's. */

@@ -2,7 +2,9 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "device/choose.h"
 #include "device/device.h"
+#include "device/quirks.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -82,22 +84,11 @@ static bool has_extension(cl_device_id id, const char *name)
     return found;
 }
 
-static bool contains(const char *text, const char *part)
-{
-    size_t length = strlen(part);
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < length && tolower((unsigned char)text[i]) == tolower((unsigned char)part[i])) i++;
-        if (i == length) return true;
-    }
-    return length == 0;
-}
-
 tsr_device_type tsr_query_type(cl_device_type type, bool unified, const char *name)
 {
     static const char *const rasterizers[] = {"llvmpipe", "softpipe", "swrast", "swiftshader", "basic render driver"};
     for (size_t i = 0; i < sizeof rasterizers / sizeof rasterizers[0]; i++)
-        if (contains(name, rasterizers[i])) return TSR_DEVICE_SOFTWARE;
+        if (tsr_text_contains(name, rasterizers[i])) return TSR_DEVICE_SOFTWARE;
     if (type & CL_DEVICE_TYPE_CPU) return TSR_DEVICE_CPU; /* simulators say that they are everything */
     if (type & CL_DEVICE_TYPE_GPU) return unified ? TSR_DEVICE_INTEGRATED_GPU : TSR_DEVICE_DISCRETE_GPU;
     if (type & CL_DEVICE_TYPE_ACCELERATOR) return TSR_DEVICE_ACCELERATOR;
@@ -132,8 +123,45 @@ tsr_vendor tsr_query_vendor(cl_uint id, const char *vendor, const char *name)
     if (!strcmp(vendor, "ARM")) return TSR_VENDOR_ARM; /* not as a part: too short */
     for (size_t j = 0; j < 2; j++)
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-            if (contains(said[j], texts[i].text)) return texts[i].vendor;
+            if (tsr_text_contains(said[j], texts[i].text)) return texts[i].vendor;
     return TSR_VENDOR_OTHER;
+}
+
+/* Extensions for the place of a card: cl_khr_pci_bus_info, cl_amd_device_attribute_query and
+ * cl_nv_device_attribute_query; not every loader's headers have them. */
+enum {
+    PCI_BUS_INFO = 0x410f,
+    AMD_TOPOLOGY = 0x4037,
+    NVIDIA_BUS = 0x4008,
+    NVIDIA_SLOT = 0x4009,
+    NVIDIA_DOMAIN = 0x400a
+};
+
+/* The card's address; "" where the driver does not tell. */
+static void query_pci(cl_device_id id, char *text, size_t size)
+{
+    struct {
+        cl_uint domain, bus, device, function;
+    } khronos;
+    struct {
+        cl_uint type; /* 1: PCIe */
+        unsigned char unused[17], bus, device, function;
+    } amd;
+    cl_uint bus, slot, domain = 0;
+    text[0] = '\0';
+    if (has_extension(id, "cl_khr_pci_bus_info") &&
+        clGetDeviceInfo(id, PCI_BUS_INFO, sizeof khronos, &khronos, NULL) == CL_SUCCESS) {
+        snprintf(text, size, "%04x:%02x:%02x.%x", khronos.domain & 0xffff, khronos.bus & 0xff, khronos.device & 0x1f,
+                 khronos.function & 7);
+    } else if (has_extension(id, "cl_amd_device_attribute_query") &&
+               clGetDeviceInfo(id, AMD_TOPOLOGY, sizeof amd, &amd, NULL) == CL_SUCCESS && amd.type == 1) {
+        snprintf(text, size, "0000:%02x:%02x.%x", amd.bus, amd.device & 0x1f, amd.function & 7);
+    } else if (has_extension(id, "cl_nv_device_attribute_query") &&
+               clGetDeviceInfo(id, NVIDIA_BUS, sizeof bus, &bus, NULL) == CL_SUCCESS &&
+               clGetDeviceInfo(id, NVIDIA_SLOT, sizeof slot, &slot, NULL) == CL_SUCCESS) {
+        clGetDeviceInfo(id, NVIDIA_DOMAIN, sizeof domain, &domain, NULL); /* older drivers have none */
+        snprintf(text, size, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff, slot >> 3 & 0x1f, slot & 7);
+    }
 }
 
 tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_info *info)
@@ -145,7 +173,7 @@ tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_i
     cl_ulong memory = 0, max_allocation = 0, local_memory = 0;
     size_t max_work_group = 0, max_work_items[8] = {0};
     cl_uint dimensions = 0, vendor_id = 0;
-    *info = (tsr_device_info){0};
+    *info = (tsr_device_info){.same_as = -1};
     get_text(platform, NULL, CL_PLATFORM_NAME, info->platform, sizeof info->platform);
     get_text(platform, NULL, CL_PLATFORM_VERSION, info->platform_version, sizeof info->platform_version);
     get_text(platform, id, CL_DEVICE_VENDOR, info->vendor, sizeof info->vendor);
@@ -190,6 +218,8 @@ tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_i
     info->alignment = align_bits >= 8 ? align_bits / 8 : 1;
     info->fp16 = has_extension(id, "cl_khr_fp16");
     info->fp64 = has_extension(id, "cl_khr_fp64");
+    query_pci(id, info->pci, sizeof info->pci);
+    tsr_quirks_apply(info);
     return TSR_OK;
 }
 
@@ -264,64 +294,11 @@ tsr_status tsr_query_candidates(tsr_candidate **candidates, size_t *count)
     if (status) {
         free(*candidates);
         *candidates = NULL;
+    } else {
+        tsr_find_duplicates(*candidates, *count);
     }
     free(platforms);
     return status;
-}
-
-/* The best: by type, then by compute units, then the first. */
-static size_t best(const tsr_candidate *candidates, size_t count)
-{
-    size_t chosen = 0;
-    for (size_t i = 1; i < count; i++) {
-        const tsr_device_info *info = &candidates[i].info, *other = &candidates[chosen].info;
-        if (info->type < other->type || (info->type == other->type && info->compute_units > other->compute_units))
-            chosen = i;
-    }
-    return chosen;
-}
-
-/* Fails with the list of all candidates, or of those that match `part`. */
-static tsr_status fail_with_list(const tsr_candidate *candidates, size_t count, const char *part, const char *sentence,
-                                 const char *wanted, const char *advice)
-{
-    tsr_text list = {0};
-    for (size_t i = 0; i < count; i++) {
-        char name[260];
-        snprintf(name, sizeof name, "%s %s", candidates[i].info.platform, candidates[i].info.name);
-        if (contains(name, part)) tsr_text_add(&list, "%s%zu: %s", list.length ? ", " : "", i, name);
-    }
-    tsr_status status =
-        tsr_fail(TSR_NOT_FOUND, "%s \"%s\"; %s: %s", sentence, wanted, advice, list.data ? list.data : "");
-    tsr_text_clear(&list);
-    return status;
-}
-
-tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char *wanted, size_t *chosen)
-{
-    if (!wanted || !*wanted) wanted = getenv("TESSERA_DEVICE");
-    if (!wanted || !*wanted) {
-        *chosen = best(candidates, count);
-        return TSR_OK;
-    }
-    if (strspn(wanted, "0123456789") == strlen(wanted)) {
-        unsigned long index = strlen(wanted) < 9 ? strtoul(wanted, NULL, 10) : count;
-        if (index >= count)
-            return fail_with_list(candidates, count, "", "no device has the number", wanted, "there are");
-        *chosen = index;
-        return TSR_OK;
-    }
-    size_t matches = 0;
-    for (size_t i = 0; i < count; i++) {
-        char name[260];
-        snprintf(name, sizeof name, "%s %s", candidates[i].info.platform, candidates[i].info.name);
-        if (contains(name, wanted) && matches++ == 0) *chosen = i;
-    }
-    if (matches == 0) return fail_with_list(candidates, count, "", "no device matches", wanted, "there are");
-    if (matches > 1)
-        return fail_with_list(candidates, count, wanted, "several devices match", wanted,
-                              "say which by its number or name");
-    return TSR_OK;
 }
 
 tsr_status tsr_device_list(const char *wanted, tsr_device_info **list, size_t *count)

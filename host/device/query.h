@@ -12,11 +12,11 @@ typedef struct tsr_candidate {
     tsr_device_info info;
 } tsr_candidate;
 
-/* Every usable device of every platform, in the loader's order; the caller's, freed with free(). At least one, or
- * TSR_NOT_FOUND. */
+/* Every usable device of every platform, in the loader's order, with duplicates marked; the caller's, freed with
+ * free(). At least one, or TSR_NOT_FOUND. */
 tsr_status tsr_query_candidates(tsr_candidate **candidates, size_t *count);
 
-/* What a device says of itself; `chosen` is false. */
+/* What a device says of itself, and what is known of its driver; `chosen` is false, same_as -1. */
 tsr_status tsr_query_info(cl_platform_id platform, cl_device_id id, tsr_device_info *info);
 
 /* The kind of a device from what its driver says: its OpenCL type, whether it shares the host's memory, and its name
@@ -26,8 +26,5 @@ tsr_device_type tsr_query_type(cl_device_type type, bool unified, const char *na
 /* Who made a device, from its CL_DEVICE_VENDOR_ID and, where that number is nobody's, from CL_DEVICE_VENDOR and its
  * name. */
 tsr_vendor tsr_query_vendor(cl_uint id, const char *vendor, const char *name);
-
-/* The place of the device that `wanted` means (see tsr_device_open), TESSERA_DEVICE included. */
-tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char *wanted, size_t *chosen);
 
 #endif

@@ -121,12 +121,11 @@ static tsr_status kernel_fits(tsr_step *step, const char *options, const tiling 
     if (code != CL_SUCCESS) return tsr_check(code, device, "making kernel conv2d_tiled");
     size_t limit = 0;
     cl_ulong local = 0;
-    code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
-    if (code == CL_SUCCESS)
-        code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    status = tsr_kernel_limit(device, kernel, &limit);
+    code = clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     clReleaseKernel(kernel);
     *answer = (size_t)t->group_filters * (size_t)t->group_windows <= limit && local <= device->info.local_memory;
-    return tsr_check(code, device, "asking for a kernel's limits");
+    return status ? status : tsr_check(code, device, "asking for a kernel's local memory");
 }
 
 /* Shrinks the tile until the kernel that it makes fits the device. */

@@ -91,9 +91,7 @@ static bool device_allows(const tsr_device *device)
 static bool kernel_allows(const tsr_device *device, cl_kernel kernel)
 {
     size_t limit = 0;
-    return clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL) ==
-               CL_SUCCESS &&
-           limit >= GROUP * GROUP;
+    return tsr_kernel_limit(device, kernel, &limit) == TSR_OK && limit >= GROUP * GROUP;
 }
 
 static void launch_product(tsr_step *step, const tsr_dense_product *product, tsr_status *status)

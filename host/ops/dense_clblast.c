@@ -1,5 +1,6 @@
 /* The dense layer and its gradients by CLBlast's SGEMM on the step's own buffers. */
 #ifdef TSR_WITH_CLBLAST
+#include "device/quirks.h"
 #include "ops/dense.h"
 
 #include <clblast_c.h>
@@ -47,9 +48,7 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
                           WORK_ITEMS);
     if (info->local_memory < LOCAL_MEMORY)
         return tsr_refuse(needs, "CLBlast needs %d bytes of local memory", LOCAL_MEMORY);
-    /* It puts the vendor's assembly into the kernels that it builds for such a device. */
-    if (tsr_is_cpu_class(target) && strstr(info->vendor, "NVIDIA"))
-        return tsr_refuse(needs, "CLBlast takes this device for a GPU of its vendor");
+    if (tsr_has_quirk(info, TSR_QUIRK_NO_CLBLAST)) return tsr_refuse(needs, "CLBlast is not fit for this device");
     tsr_dense_product product = tsr_dense_product_of(span);
     needs->workspace = temporary_bytes(target, &product);
     return true;

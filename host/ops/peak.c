@@ -1,6 +1,7 @@
 /* What a device can reach in arithmetic and in memory traffic, and what a launch costs. */
 #include "base/quantile.h"
 #include "base/time.h"
+#include "device/quirks.h"
 #include "ops/implementation.h"
 
 #include <stdio.h>
@@ -9,11 +10,22 @@
 /* A launch lasts at least this long. Several, one after another, are measured together, so that threads that slept
  * before the first have settled, and the median of the times counts, as it does for what is compared with it. */
 static const double launch_seconds = 0.002;
-enum { LAUNCHES = 8, TIMES = 15, TRIADS = 11, EMPTY_LAUNCHES = 50, MOST_ROUNDS = 1 << 24, ARRAY_BYTES = 64 << 20 };
+enum {
+    LAUNCHES = 8,
+    TIMES = 15,
+    TRIADS = 11,
+    EMPTY_LAUNCHES = 50,
+    MOST_ROUNDS = 1 << 24,
+
+    ARRAY_BYTES = 64 << 20
+};
 
 /* Sums in registers: as many as 16 registers hold, and as many as hide any latency where there are more registers. */
 static const int sums[] = {14, 24};
 enum { KERNELS = sizeof sums / sizeof sums[0] };
+
+/* Rounds of a loop where those of a kernel end after 65535 in all; unrolled or not, 8 * 24 products a round. */
+enum { SHORT_ROUNDS = 256, SHORT_CHUNK = 32768 };
 
 /* The kernels with their buffers. */
 typedef struct bench {
@@ -133,7 +145,8 @@ static tsr_status measure_arithmetic(const bench *b, int which, tsr_peak *peak)
     tsr_status status = tsr_check(code, b->device, "setting an argument");
 
     if (!status && which == 0) status = measure_launch(b, peak);
-    for (seconds = 0; !status && seconds < launch_seconds && rounds < MOST_ROUNDS;) {
+    cl_int most = tsr_has_quirk(&b->device->info, TSR_QUIRK_SHORT_LOOPS) ? SHORT_ROUNDS : MOST_ROUNDS;
+    for (seconds = 0; !status && seconds < launch_seconds && rounds < most;) {
         rounds *= 2;
         status = time_rounds(b, kernel, rounds, 1, &seconds);
     }
@@ -152,6 +165,7 @@ static tsr_status measure_memory(const bench *b, tsr_peak *peak)
     size_t groups = 16 * (size_t)b->device->info.compute_units, local = 1;
     cl_uint chunk = b->width;
     if (b->cpu && groups) chunk = (cl_uint)tsr_divide_up(b->count / b->width, groups) * b->width;
+    if (tsr_has_quirk(&b->device->info, TSR_QUIRK_SHORT_LOOPS) && chunk > SHORT_CHUNK) chunk = SHORT_CHUNK;
     size_t global = tsr_divide_up(b->count, chunk);
     if (!b->cpu)
         for (local = 64; local > b->device->info.max_work_group || global % local;) local /= 2;

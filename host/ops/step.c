@@ -192,9 +192,7 @@ void tsr_launch_over(tsr_step *step, tsr_launch *launch, cl_uint dimensions, con
         return;
     }
     size_t limit = 0;
-    *status = tsr_check(
-        clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL),
-        device, "asking for a kernel's work-group limit");
+    *status = tsr_kernel_limit(device, launch->kernel, &limit);
     if (*status != TSR_OK) return;
     size_t allowed[3];
     memcpy(allowed, launch->local, sizeof allowed);

@@ -47,6 +47,27 @@ typedef enum tsr_vendor {
 #undef TSR_VENDOR_ENUM
 } tsr_vendor;
 
+/* What the library does differently on a device because of something that is known of its driver. X(name, what is
+ * done). The first ones, up to SHORT_LOOPS, concern the person. */
+#define TSR_QUIRK_LIST(X)                                                                                              \
+    X(UNUSABLE, "it is used only where it is asked for by its number or name")                                         \
+    X(AVOID, "every other device is chosen before it")                                                                 \
+    X(WARN, "nothing is done about it: check the results")                                                             \
+    X(SHORT_LOOPS, "longer sums are wrong there, and speed is measured with shorter ones")                             \
+    X(NO_CACHE, "built kernels are left to the driver's cache")                                                        \
+    X(NO_CLBLAST, "dense layers use the library's own kernels")                                                        \
+    X(NO_MAD_ENABLE, "kernels are built without -cl-mad-enable")                                                       \
+    X(NO_MUL_HI, "random numbers are made without mul_hi()")                                                           \
+    X(GROUP_LIMIT, "a kernel's work-groups may be as large as the device's")                                           \
+    X(HOST_CLOCK, "kernels are timed by the host's clock, one by one")                                                 \
+    X(LOCAL_32K, "a work-group takes 32 KiB of local memory at most")
+
+typedef enum tsr_quirk {
+#define TSR_QUIRK_ENUM(name, text) TSR_QUIRK_##name,
+    TSR_QUIRK_LIST(TSR_QUIRK_ENUM)
+#undef TSR_QUIRK_ENUM
+} tsr_quirk;
+
 /* What a device says of itself. */
 typedef struct tsr_device_info {
     char platform[128];         /* CL_PLATFORM_NAME */
@@ -67,6 +88,9 @@ typedef struct tsr_device_info {
     uint32_t vector_width;       /* native floats a vector */
     uint32_t alignment;          /* bytes: where a sub-buffer may start (CL_DEVICE_MEM_BASE_ADDR_ALIGN / 8) */
     bool fp16, fp64;             /* cl_khr_fp16, cl_khr_fp64 */
+    char pci[16];                /* address of the card, "0000:03:00.0"; empty where the driver does not tell */
+    uint32_t quirks;             /* bits 1 << tsr_quirk; see tsr_device_quirk */
+    int32_t same_as;             /* in a list: the index of this hardware with a better driver; -1: it has none */
     bool chosen;                 /* in a list: the device that tsr_device_open would take now */
 } tsr_device_info;
 
@@ -83,15 +107,30 @@ TSR_API const char *tsr_device_type_text(tsr_device_type type);
 /* The text of a vendor, such as "AMD". */
 TSR_API const char *tsr_vendor_text(tsr_vendor vendor);
 
+/* What the library does because of a quirk, as in TSR_QUIRK_LIST. */
+TSR_API const char *tsr_quirk_text(tsr_quirk quirk);
+
+/* Something that is known of a device's driver. */
+typedef struct tsr_device_note {
+    tsr_quirk quirk;
+    bool serious;       /* it concerns the person */
+    const char *reason; /* one sentence without a full stop */
+} tsr_device_note;
+
+/* The note number `index` on a device, from 0 on; false behind the last one. */
+TSR_API bool tsr_device_quirk(const tsr_device_info *info, size_t index, tsr_device_note *note);
+
 typedef struct tsr_device tsr_device;
 
 /* Opens a device with a context and an in-order queue of its own.
  * wanted   an index into the list, or a part of "PLATFORM NAME" in any case; NULL or "" stands for the environment
  *          variable TESSERA_DEVICE, and where that is unset or empty for the best: discrete GPU, integrated GPU,
- * accelerator, CPU, software rasterizer; among equals the one with more compute units, then the first. profile measures
- * each kernel's time (costs a little); see tsr_device_profile. A text that matches no device, or several, gives
- * TSR_NOT_FOUND and a sentence that lists them. A device is used by one thread at a time, except for the program cache,
- * which is safe from any. */
+ *          accelerator, CPU, software rasterizer; among equals the one with more compute units, then the first. Of one
+ *          piece of hardware that several drivers offer only the best driver's counts; what TSR_QUIRK_LIST says comes
+ *          before all that.
+ * profile  measures each kernel's time (costs a little); see tsr_device_profile.
+ * A text that matches no device, or several, gives TSR_NOT_FOUND and a sentence that lists them. A device is used by
+ * one thread at a time, except for the program cache, which is safe from any. */
 TSR_API tsr_status tsr_device_open(const char *wanted, bool profile, tsr_device **device);
 
 /* Uses the caller's own queue, in or out of order, with its context and device. The queue and context are retained. */
