@@ -8,6 +8,11 @@
  * Macros: VW */
 #include "philox.cl"
 
+static inline float drop(float x, uint word, float rate, float scale)
+{
+    return (float)(word >> 8) * 0x1p-24f >= rate ? x * scale : 0.0f;
+}
+
 kernel void dropout(const global float *restrict x, const global int *restrict clock, global float *restrict y,
                     uint key_low, uint key_high, uint stream, float rate, float scale, uint count, uint blocks,
                     uint chunk)
@@ -18,9 +23,13 @@ kernel void dropout(const global float *restrict x, const global int *restrict c
         philox((uvec)(block) + uvec_from_ivec(VEC_INDEX), (uvec)((uint)clock[0]), (uvec)(stream), (uvec)(0u), key_low,
                key_high, words);
         uint first = 4 * block, n = min(4u * VW, min(4 * end, count) - first);
-        for (uint k = 0; k < n; k++) {
-            float u = (float)(words[(k & 3) * VW + (k >> 2)] >> 8) * 0x1p-24f;
-            y[first + k] = u >= rate ? x[first + k] * scale : 0.0f;
-        }
+#if VW == 1 /* with indices that are known, the words stay in registers */
+#pragma unroll
+        for (uint k = 0; k < 4; k++)
+            if (k < n) y[first + k] = drop(x[first + k], words[k], rate, scale);
+#else
+        for (uint k = 0; k < n; k++)
+            y[first + k] = drop(x[first + k], words[(k & 3) * VW + (k >> 2)], rate, scale);
+#endif
     }
 }
