@@ -1,16 +1,20 @@
 """Kernels through the vendors' own compilers, with no card; ../compilers installs them and starts this.
 
-With --file, one kernel file of cl/ with the options given."""
+Without --file, what the program compiles for the class of device that each target stands for, to train and run the networks
+in data/networks; with it, one kernel file of cl/ with the options given."""
 import argparse
 import re
 import sys
+import tempfile
 from pathlib import Path
 
+from capture import CaptureError, kernel_files, missing_programs, networks
 from compile import ANY, Program, compile_all
-from report import print_table, write_json
+from report import print_table, print_tables, write_json
 from targets import TARGETS, choose
 from tools import find_tools
 
+REDUCED = ["xe-hpg", "gfx1030", "sm_80"]
 TREE = Path(__file__).resolve().parents[3]
 
 # What the program passes for every kernel; see host/device/program.c.
@@ -27,6 +31,8 @@ def arguments():
     parser.add_argument("--file", help="a kernel file of cl/, compiled with --options")
     parser.add_argument("--options", default="", help="for --file: its macros, as in -DVW=4 -DBIAS")
     parser.add_argument("--group", default="", help="for --file: the work-group, as in 16x16, where the kernel does not say")
+    parser.add_argument("--reduced", action="store_true", help="a target of each vendor, and the reference network's kernels")
+    parser.add_argument("--build", default="build", help="where tests/epoch and the layers were built")
     parser.add_argument("--python", help=argparse.SUPPRESS)
     # Macros begin with a dash: what follows --options is its value whatever it looks like.
     words = sys.argv[1:]
@@ -49,24 +55,58 @@ def explicit_program(asked):
                    {name: {group} for name in asked.kernel or [ANY]}, True)
 
 
+def captured_pairs(asked, targets, directory):
+    """The targets with the programs for each: those of the networks and, so that every kernel file is compiled, of the
+    tests of files that no network uses."""
+    files = sorted((TREE / "data" / "networks").glob("reference.json" if asked.reduced else "*.json"))
+    pairs, used = [], set()
+    for target in targets:
+        programs = networks(asked.build, target.profile, files, directory / target.name)
+        if asked.reduced:
+            programs = [program for program in programs if program.file.startswith(("conv2d", "dense"))]
+        used |= {program.file for program in programs}
+        pairs.extend((target, program) for program in programs)
+    if not asked.reduced:
+        missing = [file for file in kernel_files(TREE / "cl") if file not in used]
+        programs = missing_programs(asked.build, targets[0].profile, missing, directory / "missing")
+        pairs.extend((target, program) for target in targets for program in programs)
+    return [(target, only(asked.kernel, program)) for target, program in pairs if only(asked.kernel, program).groups]
+
+
+def only(names, program):
+    """The program with the kernels of these names; all without names."""
+    groups = {name: group for name, group in program.groups.items() if not names or name in names}
+    return program._replace(groups=groups)
+
+
 def main():
     asked = arguments()
     if asked.list:
         for target in TARGETS:
             print(f"{target.name:8}  {target.vendor}, {target.architecture}")
         return 0
-    targets = choose(asked.target)
+    targets = choose(asked.target or (REDUCED if asked.reduced else []))
     tools, missing = find_tools(asked.python, {target.vendor for target in targets})
     if missing:
         print(f"compilers: not found: {', '.join(missing)}", file=sys.stderr)
         return 77
-    if not asked.file:
-        raise SystemExit("compilers: --file is needed")
-    rows = compile_all(tools, targets, [explicit_program(asked)])
-    print_table(rows)
+    with tempfile.TemporaryDirectory(prefix="tessera-compilers-") as directory:
+        if asked.file:
+            rows = compile_all(tools, [(target, explicit_program(asked)) for target in targets])
+            print_table(rows)
+        else:
+            try:
+                pairs = captured_pairs(asked, targets, Path(directory))
+            except CaptureError as error:
+                print(f"compilers: {error}", file=sys.stderr)
+                return 1
+            rows = compile_all(tools, pairs)
+            print_tables(rows)
     if asked.json:
         write_json(rows, asked.json)
-    return 1 if any(row.problems for row in rows) else 0
+    if not rows:
+        print("compilers: no kernel of that name was compiled", file=sys.stderr)
+    return 1 if not rows or any(row.problems for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -41,9 +41,7 @@ def compile_program(tools, target, program):
     return rows
 
 
-def compile_all(tools, targets, programs):
-    """The rows of all programs on all targets, a program's beneath one another."""
-    pairs = [(target, program) for program in programs for target in targets]
+def compile_all(tools, pairs):
+    """The rows of pairs of a target and a program, in their order."""
     with ThreadPoolExecutor(cpu_count()) as pool:
-        found = pool.map(lambda pair: compile_program(tools, *pair), pairs)
-        return [row for rows in found for row in rows]
+        return [row for rows in pool.map(lambda pair: compile_program(tools, *pair), pairs) for row in rows]

@@ -91,7 +91,8 @@ def instructions(listing):
 
 
 def instruction(predicate, word, operands):
-    if word.startswith(("sync", "nop")):
+    word = word.split(".")[0]  # goto.b, sync.nop
+    if word in ("sync", "nop"):
         return Instruction(hint=True)
     always = not predicate or predicate == "(W)"
     if word in ("goto", "while", "jmpi", "brc", "brd"):

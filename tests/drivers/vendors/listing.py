@@ -11,8 +11,10 @@ from collections import namedtuple
 Label = namedtuple("Label", "name")
 Instruction = namedtuple("Instruction", "parts multiply_adds targets falls hint", defaults=(1, 0, (), True, False))
 
+UNROLLED = 8
+
 # What is in a loop and in none of the loops within it.
-Loop = namedtuple("Loop", "instructions multiply_adds")
+Loop = namedtuple("Loop", "instructions multiply_adds unrolled", defaults=(False,))
 
 
 def blocks_of(lines):
@@ -85,14 +87,21 @@ def natural_loops(successors):
     return list(loops.values())
 
 
+def count(instructions, unrolled=False):
+    own = [i for i in instructions if not i.hint]
+    return Loop(sum(i.parts for i in own), sum(i.multiply_adds for i in own), unrolled)
+
+
 def hottest_loop(lines):
-    """The loop with the most multiply-adds of its own, or None where no loop has any."""
+    """The loop with the most multiply-adds of its own, or None where there are none. Where the code outside of all loops has
+    UNROLLED times as many, the compiler has unrolled the loop whole: then that code."""
     blocks, successors = blocks_of(lines)
-    loops, best = natural_loops(successors), None
-    for body in loops:
-        inner = set().union(*(other for other in loops if other < body))
-        own = [i for number in body - inner for i in blocks[number] if not i.hint]
-        loop = Loop(sum(i.parts for i in own), sum(i.multiply_adds for i in own))
-        if loop.multiply_adds and (not best or loop.multiply_adds > best.multiply_adds):
-            best = loop
-    return best
+    loops = natural_loops(successors)
+    own = [body - set().union(*(other for other in loops if other < body)) for body in loops]
+    best = max((count(i for number in body for i in blocks[number]) for body in own), default=Loop(0, 0, False),
+               key=lambda loop: loop.multiply_adds)
+    inside = set().union(*loops)
+    straight = count((i for number, block in enumerate(blocks) if number not in inside for i in block), unrolled=True)
+    if straight.multiply_adds > UNROLLED * best.multiply_adds:
+        best = straight
+    return best if best.multiply_adds else None

@@ -1,6 +1,8 @@
 """NVIDIA: clang and libclc make PTX, ptxas makes the machine code that nvdisasm lists. NVIDIA's own OpenCL driver has another
 front end; what registers and instructions cost is decided by ptxas."""
 import re
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from compiled import Kernel, call, need_kernels
@@ -11,20 +13,28 @@ PTX_VERSION = "7.8"  # the first that knows sm_90
 
 def compile(tools, target, source, options, directory):
     """Compiles a source; the kernels in it."""
-    ir, ptx, code = (str(Path(directory, f"kernel.{suffix}")) for suffix in ("ll", "ptx", "cubin"))
+    ptx, groups = to_ptx(tools.clang, tools.libclc, source, tuple(options))
+    path, code = Path(directory, "kernel.ptx"), str(Path(directory, "kernel.cubin"))
+    path.write_text(prepare(ptx, target.architecture, groups))
+    log = call([tools.ptxas, f"-arch={target.architecture}", "-v", str(path), "-o", code], directory)
+    return parse(log, call([tools.nvdisasm, "-c", code], directory), groups)
+
+
+@lru_cache(maxsize=64)  # the same for every architecture
+def to_ptx(clang, libclc, source, options):
+    """The PTX of a source, and its kernels' reqd_work_group_size."""
     # Pointers to local memory take 32 bits, as NVIDIA's own compiler has it: with 64, half of a loop is arithmetic on them.
-    to_ptx = ["-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu", "-Xclang", "sm_75", "-Xclang", "-fcuda-short-ptr",
-              "-mllvm", "-nvptx-short-ptr", "-O3", "-nogpulib", "-w", "-S"]
+    command = [clang, "-target", "nvptx64-nvidia-nvcl", "-Xclang", "-target-cpu", "-Xclang", "sm_75", "-Xclang",
+               "-fcuda-short-ptr", "-mllvm", "-nvptx-short-ptr", "-O3", "-nogpulib", "-w", "-S"]
     # clang leaves -cl-denorms-are-zero to the target, and this target does not look at it.
     flush = ["-Xclang", "-fdenormal-fp-math-f32=preserve-sign"] if "-cl-denorms-are-zero" in options else []
-    call([tools.clang, "-x", "cl", *options, *to_ptx, *flush, "-Xclang", "-finclude-default-header", "-Xclang",
-          "-mlink-bitcode-file", "-Xclang", f"{tools.libclc}/nvptx64--nvidiacl.bc", "-emit-llvm", str(source), "-o", ir],
-         directory)
-    call([tools.clang, "-x", "ir", *to_ptx, "-Xclang", "-disable-llvm-passes", ir, "-o", ptx], directory)
-    groups = required_groups(Path(ir).read_text())
-    Path(ptx).write_text(prepare(Path(ptx).read_text(), target.architecture, groups))
-    log = call([tools.ptxas, f"-arch={target.architecture}", "-v", ptx, "-o", code], directory)
-    return parse(log, call([tools.nvdisasm, "-c", code], directory), groups)
+    with tempfile.TemporaryDirectory(prefix="tessera-ptx-") as directory:
+        ir, ptx = (Path(directory, f"kernel.{suffix}") for suffix in ("ll", "ptx"))
+        call([*command, "-x", "cl", *options, *flush, "-Xclang", "-finclude-default-header", "-Xclang",
+              "-mlink-bitcode-file", "-Xclang", f"{libclc}/nvptx64--nvidiacl.bc", "-emit-llvm", str(source), "-o", str(ir)],
+             directory)
+        call([*command, "-Xclang", "-disable-llvm-passes", "-x", "ir", str(ir), "-o", str(ptx)], directory)
+        return ptx.read_text(), required_groups(ir.read_text())
 
 
 def required_groups(ir):
