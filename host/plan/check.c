@@ -87,7 +87,8 @@ static void compare(const checking *c, const double *data, double slack, tsr_che
 }
 
 /* Compares a value that the step has stored. Those after it go on from what the device has, except from stacks of
- * partial sums, which are added here and there in another order. */
+ * partial sums, which are added here and there in another order, and from wrong places and counts, which would lead
+ * twins astray. */
 static tsr_status check_value(checking *c, int step, int v)
 {
     const tsr_implementation *implementation = c->plan->cover.steps[step]->implementation;
@@ -97,7 +98,8 @@ static tsr_status check_value(checking *c, int step, int v)
     if (!status) {
         compare(c, data, implementation->slack > 0 ? implementation->slack : 1, &checked);
         c->report(c->context, &checked);
-        if (tsr_plan_view(c->plan, v)->partials <= 1) status = tsr_twins_set(&c->twins, v, data);
+        bool usable = checked.right || c->plan->graph.values[v].dtype == TSR_F32;
+        if (usable && tsr_plan_view(c->plan, v)->partials <= 1) status = tsr_twins_set(&c->twins, v, data);
     }
     free(data);
     return status;
