@@ -54,11 +54,15 @@ static bool fits(const tsr_conv2d_span *s, const tsr_device_info *info, const ti
            local_bytes(s, t) <= info->local_memory;
 }
 
-/* A tile of 64 cells x 64 filters by 256 work-items of 4 x 4 results each; fewer filters give way to more cells. */
+/* A tile of 64 cells x 64 filters by 256 work-items of 4 x 4 results each; fewer filters give way to more cells. Terms
+ * that a short sum does not have are not in the tile: their products cost time, and registers where the compiler
+ * unrolls the whole sum. */
 static bool choose_tiling(const tsr_conv2d_span *s, const tsr_device_info *info, tiling *t)
 {
     const tsr_conv2d_descriptor *c = &s->conv2d;
     *t = (tiling){.group_windows = 16, .group_filters = 16, .item_windows = 1, .item_filters = 4, .depth = 16};
+    const int64_t terms = (int64_t)c->kernel_height * c->kernel_width * c->channels;
+    if (t->depth > terms) t->depth = (int32_t)terms;
     while (t->group_filters > 1 && t->group_filters * t->item_filters >= 2 * c->filters) {
         if (t->item_filters > 1 && t->group_filters <= 8) {
             t->item_filters /= 2;
