@@ -23,7 +23,7 @@ static tsr_target target(bool fuse)
     return (tsr_target){.device = test_device(), .fuse = fuse, .vector_width = 4};
 }
 
-static const char fused[] = "conv2d_activation_cpu";
+static const char fused[] = "conv2d_activation_tiled"; /* for devices of any class, where a test asks for it */
 
 START_TEST(the_longest_span_is_taken)
 {

@@ -7,7 +7,8 @@
 # with 0 when all is well, 1 when something failed, and 77 when the driver cannot be had here. --reduced runs the few most
 # telling tests.
 #
-#   lane_begin TEXT ARGUMENT... what the lane is; reads its arguments, builds: sets `build` and, with --reduced, `reduced`
+#   lane_begin TEXT ARGUMENT... what the lane is; reads its arguments, builds (with $lane_options for CMake): sets `build`
+#                               and, with --reduced, `reduced`
 #   lane_packages PACKAGE...    the driver's Debian packages
 #   lane_python NAME PACKAGE... its Python packages, in a virtual environment: sets `environment`
 #   lane_driver ICD TEXT        hides every driver but the one of this library or .icd file, whose devices are described
@@ -51,7 +52,8 @@ lane_begin() {
     say "$lane_text"
     # shellcheck disable=SC2086
     setup_packages $build_packages $test_packages
-    configure "$build" -DTESSERA_WERROR=ON
+    # shellcheck disable=SC2086
+    configure "$build" -DTESSERA_WERROR=ON ${lane_options:-}
     compile "$build"
 }
 
