@@ -67,10 +67,15 @@ def captured_pairs(asked, targets, directory):
         used |= {program.file for program in programs}
         pairs.extend((target, program) for program in programs)
     if not asked.reduced:
-        missing = [file for file in kernel_files(TREE / "cl") if file not in used]
+        missing = [file for file in kernel_files(TREE / "cl") if file not in used and has_kernel(file, asked.kernel)]
         programs = missing_programs(asked.build, targets[0].profile, missing, directory / "missing")
         pairs.extend((target, program) for target in targets for program in programs)
     return [(target, only(asked.kernel, program)) for target, program in pairs if only(asked.kernel, program).groups]
+
+
+def has_kernel(file, names):
+    text = (TREE / "cl" / file).read_text()
+    return not names or any(re.search(rf"\b{re.escape(name)}\(", text) for name in names)
 
 
 def only(names, program):
