@@ -133,7 +133,7 @@ END_TEST
 
 static gradient_case first_layer(int32_t batch)
 {
-    gradient_case c = {.activated = true, .function = TSR_RELU, .fill = TEST_INTEGERS};
+    gradient_case c = {.activated = true, .function = TSR_RELU, .fill = TEST_INTEGERS, .vector_width = 16};
     c.conv2d = (tsr_conv2d_descriptor){batch, 28, 28, 1, 32, 3, 3, 1, 1, TSR_PADDING_SAME, true};
     c.pool = (tsr_pool2d_descriptor){TSR_POOL_MAX, 0, 0, 0, 0, 2, 2, 2, 2, TSR_PADDING_VALID};
     test_gradient_fit(&c);
@@ -221,7 +221,8 @@ START_TEST(steps_over_halos)
     for (int v = 0; v < (int)t.graph.value_count; v++)
         if (t.graph.values[v].role == TSR_ROLE_GRADIENT) test_want(&t, v);
     tsr_plan *plan = NULL;
-    check_ok(tsr_plan_create(test_device(), &t.graph, t.wanted, t.wanted_count, &(tsr_plan_options){0}, NULL, &plan));
+    check_ok(tsr_plan_create(test_device(), &t.graph, t.wanted, t.wanted_count, &(tsr_plan_options){.vector_width = 16},
+                             NULL, &plan));
 
     check_halo(plan, p);
     check_halo(plan, dx);
@@ -235,7 +236,7 @@ START_TEST(steps_over_halos)
     }
     ck_assert_int_eq(count, 2);
     tsr_plan_free(plan);
-    test_run_case(&t, &(test_options){0});
+    test_run_case(&t, &(test_options){.vector_width = 16});
 }
 END_TEST
 

@@ -92,7 +92,7 @@ START_TEST(large_filter_bank)
     tsr_conv2d_descriptor d = {2, 6, 9, 130, 129, 3, 3, 1, 1, TSR_PADDING_SAME, true};
     test_case t = {.fill = TEST_INTEGERS};
     const char *name = add_chain(&t, &d, &epilogues[2], TEST_INTEGERS);
-    test_run_case(&t, &(test_options){.only = name, .slack = 4});
+    test_run_case(&t, &(test_options){.only = name, .vector_width = 8, .slack = 4});
 }
 END_TEST
 
@@ -106,7 +106,7 @@ START_TEST(not_a_number_stays_in_its_windows)
         double x[6 * 6 * 8];
         for (int i = 0; i < COUNT(x); i++) x[i] = i == at * 8 + 3 ? (double)NAN : i % 5;
         test_set(&t, 0, x);
-        test_run_case(&t, &(test_options){.only = name, .slack = 4});
+        test_run_case(&t, &(test_options){.only = name, .vector_width = 8, .slack = 4});
     }
 }
 END_TEST
