@@ -1,6 +1,7 @@
 /* Every implementation of the list on a small case, as on a CPU and as on a GPU; and kernels that are wrong. */
 #include "tessera/check.h"
 
+#include "device/device.h"
 #include "ops/implementation.h"
 #include "support/poison.h"
 #include "support/tester.h"

@@ -28,17 +28,9 @@ static void verify_tiny(int code, const char *kernels, const char *model, const 
     verify(code, (const char *const[]){kernels, NULL}, arguments);
 }
 
-static const char *own_device(void)
-{
-    const char *wanted = getenv("TESSERA_DEVICE");
-    static char option[300];
-    snprintf(option, sizeof option, wanted && wanted[0] ? "--device %s" : "", wanted);
-    return option;
-}
-
 START_TEST(a_model_is_verified)
 {
-    verify_tiny(0, NULL, tiny_json_file(), own_device());
+    verify_tiny(0, NULL, tiny_json_file(), "");
     cli_contains(cli_process.out, "against double precision");
     cli_contains(cli_process.out, ": 8 images\n");
     cli_contains(cli_process.out, "\nLAYER ");
@@ -98,7 +90,7 @@ START_TEST(images_are_made_up_where_none_fit)
     char arguments[400];
     const char *path = test_path("odd.json");
     check_ok(tsr_file_write(path, network, strlen(network)));
-    snprintf(arguments, sizeof arguments, "%s --batch-size 5 %s", path, own_device());
+    snprintf(arguments, sizeof arguments, "%s --batch-size 5", path);
     verify(0, NULL, arguments);
     cli_contains(cli_process.out, "with made up images: 5 images\n");
     snprintf(arguments, sizeof arguments, "%s --data %s", path, tiny_dataset());
@@ -110,8 +102,8 @@ END_TEST
 START_TEST(fewer_images_are_compared_within_the_budget)
 {
     char arguments[600];
-    snprintf(arguments, sizeof arguments, "%s --data %s --batch-size 200 --budget 0.001 %s", tiny_json_file(),
-             tiny_dataset(), own_device());
+    snprintf(arguments, sizeof arguments, "%s --data %s --batch-size 200 --budget 0.001", tiny_json_file(),
+             tiny_dataset());
     verify(0, NULL, arguments);
     cli_contains(cli_process.out, "steps of 200 are timed; a larger --budget compares more");
 }
@@ -153,7 +145,7 @@ static void verify_two(int code, const char *kernels, const char *more)
     char arguments[600];
     snprintf(arguments, sizeof arguments, "%s --data %s --batch-size 4 --device all %s", tiny_json_file(),
              tiny_dataset(), more);
-    verify(code, (const char *const[]){"POCL_DEVICES=pthread basic", kernels, NULL}, arguments);
+    verify(code, (const char *const[]){TEST_POCL_ALONE, "POCL_DEVICES=pthread basic", kernels, NULL}, arguments);
 }
 
 START_TEST(each_of_several_devices_has_a_process)
