@@ -303,6 +303,48 @@ START_TEST(torn_and_stale_entries_are_built_again)
 }
 END_TEST
 
+/* Runs the kernel on a device of its own whose driver says another version. */
+static void check_run_of_driver(const char *version, int value)
+{
+    char options[32];
+    tsr_device *device;
+    snprintf(options, sizeof options, "-DVALUE=%d", value);
+    check_ok(tsr_device_open(NULL, false, &device));
+    snprintf(device->info.driver, sizeof device->info.driver, "%s", version);
+    check_runs(device, "cached.cl", options, value);
+    tsr_device_close(device);
+}
+
+START_TEST(a_new_driver_and_an_unreadable_entry_build_again)
+{
+    char path[512], renamed[600], *data;
+    size_t size;
+    struct stat status;
+    test_kernel_file("cached.cl", simple_text);
+    set_cache("1", test_path("cache"));
+    check_run_of_driver("1.0", 41);
+    find_entry(path, sizeof path);
+    snprintf(renamed, sizeof renamed, "%s", test_path("of_driver_1"));
+    ck_assert(rename(path, renamed) == 0);
+    check_run_of_driver("2.0", 41); /* not the first one's entry, which it could not see by its name */
+    find_entry(path, sizeof path);
+    ck_assert(rename(renamed, path) == 0); /* nor its contents */
+    check_run_of_driver("2.0", 41);
+    check_ok(tsr_file_read(path, 100000000, &data, &size));
+    ck_assert(strstr(data + 24 + 16, "\n2.0\n") != NULL); /* the key, behind the header */
+    free(data);
+    ck_assert(unlink(path) == 0);
+
+    check_run_of_driver("1.0", 41);
+    find_entry(path, sizeof path);
+    ck_assert(unlink(path) == 0 && mkdir(path, 0700) == 0);
+    check_run_of_driver("1.0", 41); /* it neither reads nor replaces a directory */
+    ck_assert(stat(path, &status) == 0 && S_ISDIR(status.st_mode));
+    ck_assert(rmdir(path) == 0);
+    test_kernel_files_end();
+}
+END_TEST
+
 START_TEST(a_place_that_cannot_be_written_is_no_hindrance)
 {
     test_kernel_file("cached.cl", simple_text);
@@ -350,6 +392,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_binary_that_the_driver_refuses_is_not_taken);
     tcase_add_test(tests, a_directory_that_others_can_write_is_not_trusted);
     tcase_add_test(tests, torn_and_stale_entries_are_built_again);
+    tcase_add_test(tests, a_new_driver_and_an_unreadable_entry_build_again);
     tcase_add_test(tests, a_place_that_cannot_be_written_is_no_hindrance);
     tcase_add_test(tests, pocl_keeps_its_own_cache);
 }
