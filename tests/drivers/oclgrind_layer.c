@@ -84,9 +84,7 @@ static cl_int put(cl_command_queue queue, cl_mem buffer, const void *data, size_
     if (!code) code = driver->clSetKernelArg(kernel, 2, sizeof buffer, &buffer);
     if (!code) code = driver->clSetKernelArg(kernel, 3, sizeof at, &at);
     if (!code) code = driver->clEnqueueNDRangeKernel(queue, kernel, 1, NULL, &global, NULL, 0, NULL, NULL);
-    if (!code) code = driver->clFinish(queue);
-    if (from) driver->clReleaseMemObject(from);
-    return code;
+    return code ? code : driver->clFinish(queue); /* `from` stays, as all buffers do */
 }
 
 /* What the driver would have done before and after. */
@@ -141,6 +139,13 @@ static cl_int CL_API_CALL fill_buffer(cl_command_queue queue, cl_mem buffer, con
     return mark(code, queue, event);
 }
 
+static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *code)
+{
+    cl_mem buffer = driver->clCreateBuffer(context, flags, bytes, host, code);
+    if (buffer) driver->clRetainMemObject(buffer);
+    return buffer;
+}
+
 CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name, size_t size, void *value, size_t *needed)
 {
     const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
@@ -157,6 +162,7 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count, const struct _cl_icd_
     driver = target;
     table = *target;
     table.clEnqueueNDRangeKernel = launch;
+    table.clCreateBuffer = create_buffer;
     table.clEnqueueWriteBuffer = write_buffer;
     table.clEnqueueFillBuffer = fill_buffer;
     *result = &table;
