@@ -4,6 +4,7 @@
 
 #include "tessera/status.h"
 #include "tessera/device.h"
+#include "tessera/doctor.h"
 #include "tessera/ops.h"
 #include "tessera/plan.h"
 #include "tessera/model.h"

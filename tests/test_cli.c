@@ -31,6 +31,7 @@ START_TEST(every_command_explains_its_options)
         const char *name, *options;
     } commands[] = {
         {"devices", "--device D|--json"},
+        {"doctor", "--device D|--timeout SECONDS|(default: 600)|--json"},
         {"train",
          "--model FILE|--reinitialize|--data DIR|--epochs N|(default: 20)|--batch-size N|(default: 32)|--optimizer "
          "adam|sgd|--learning-rate R|(default: 0.001 for adam, 0.01 for sgd)|--momentum M|--patience N|(default: "
@@ -98,6 +99,8 @@ START_TEST(wrong_usage_exits_with_2)
         {"plot --dpi 0", "--dpi wants a whole number"},
         {"explain --batch-size 0", "--batch-size wants"},
         {"devices all", "too many"},
+        {"doctor --timeout 0", "--timeout wants a number from 1"},
+        {"doctor me", "too many"},
         {"tune --budget 0", "--budget wants a number from 1"},
         {"tune model.json", "too many"},
         {"bench --steps 0", "--steps wants"},

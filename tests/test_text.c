@@ -65,6 +65,7 @@ START_TEST(parts_are_found_in_any_case)
 {
     ck_assert(tsr_text_contains("NVIDIA CUDA", "nvidia") && tsr_text_contains("rusticl", "CL"));
     ck_assert(tsr_text_contains("anything", "") && tsr_text_contains("", ""));
+    ck_assert(tsr_text_ends_with("a.icd", ".icd") && !tsr_text_ends_with("icd", ".icd"));
     ck_assert(!tsr_text_contains("", "a") && !tsr_text_contains("rustic", "rusticl"));
 }
 END_TEST

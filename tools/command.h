@@ -18,8 +18,8 @@ typedef struct command {
                char **arguments); /* arguments[0] is NAME; returns an exit code */
 } command;
 
-extern const command command_devices, command_train, command_evaluate, command_predict, command_summary, command_plot,
-    command_explain, command_tune, command_bench, command_verify;
+extern const command command_devices, command_doctor, command_train, command_evaluate, command_predict, command_summary,
+    command_plot, command_explain, command_tune, command_bench, command_verify;
 
 /* Prints "tessera NAME: SENTENCE" on stderr. */
 void command_complain(const command *self, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const command *const commands[] = {&command_devices, &command_train, &command_evaluate, &command_predict,
-                                          &command_summary, &command_plot,  &command_explain,  &command_tune,
-                                          &command_bench,   &command_verify};
+static const command *const commands[] = {&command_devices, &command_doctor,  &command_train, &command_evaluate,
+                                          &command_predict, &command_summary, &command_plot,  &command_explain,
+                                          &command_tune,    &command_bench,   &command_verify};
 static const size_t command_count = sizeof commands / sizeof commands[0];
 
 static void print_usage(FILE *file)

@@ -66,6 +66,12 @@ bool tsr_text_contains(const char *text, const char *part)
     return length == 0;
 }
 
+bool tsr_text_ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
 void tsr_text_point(char *text)
 {
     const char *point = localeconv()->decimal_point;

@@ -26,6 +26,9 @@ bool tsr_text_is_plain(const char *text);
 /* Whether `text` contains `part`, letters in any case. */
 bool tsr_text_contains(const char *text, const char *part);
 
+/* Whether `text` ends with `end`. */
+bool tsr_text_ends_with(const char *text, const char *end);
+
 /* Puts a point where numbers that printf has written have what the program's locale has in its place. The text must
  * hold nothing else that looks like that. */
 void tsr_text_point(char *text);

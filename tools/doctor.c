@@ -1,0 +1,295 @@
+/* tessera doctor: whether this machine is fit for training, and what to do if not. */
+#include "doctor.h"
+
+#include "child.h"
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct doctor_settings {
+    const char *device;
+    double timeout;
+    bool json;
+} doctor_settings;
+
+/* Seconds for loading a driver, and for listing the devices of all. */
+static const double loading_seconds = 30;
+
+static bool read_settings(const command *self, int count, char **arguments, doctor_settings *settings, int *code)
+{
+    const command_option options[] = {
+        {.name = "device",
+         .argument = "D",
+         .kind = OPTION_TEXT,
+         .value = &settings->device,
+         .help = "try this device alone, by its number or a part of its name",
+         .otherwise = "all of them; TESSERA_DEVICE, else the best, is to be fit"},
+        {.name = "timeout",
+         .argument = "SECONDS",
+         .kind = OPTION_REAL,
+         .value = &settings->timeout,
+         .minimum = 1,
+         .maximum = 1e6,
+         .help = "time for a device, most of which goes into compiling, until it counts as hanging"},
+        {.name = "json", .kind = OPTION_FLAG, .value = &settings->json, .help = "print JSON"},
+    };
+    command_operands operands;
+    return command_read(self, options, sizeof options / sizeof options[0], 0, 0, count, arguments, &operands, code);
+}
+
+/* Adds a platform; false when memory is short. */
+static bool add_platform(doctor_findings *f, size_t driver, const char *name, json_t *devices)
+{
+    size_t count = f->platform_count;
+    tsr_platform *platforms = realloc(f->platforms, (count + 1) * sizeof *platforms);
+    if (platforms) f->platforms = platforms;
+    size_t *drivers = realloc(f->platform_driver, (count + 1) * sizeof *drivers);
+    if (drivers) f->platform_driver = drivers;
+    if (!platforms || !drivers) return false;
+    platforms[count] = (tsr_platform){.devices = (uint32_t)json_integer_value(devices)};
+    snprintf(platforms[count].name, sizeof platforms[count].name, "%s", name);
+    drivers[count] = driver;
+    f->platform_count++;
+    return true;
+}
+
+/* What the process that loaded a driver wrote. */
+static bool read_probe(const child_result *child, size_t which, doctor_findings *f)
+{
+    tsr_driver *driver = &f->loader.drivers[which];
+    bool room = true;
+    driver->outcome = child->end == CHILD_CRASHED   ? TSR_DRIVER_CRASHES
+                      : child->end == CHILD_TIMEOUT ? TSR_DRIVER_HANGS
+                                                    : TSR_DRIVER_BROKEN;
+    if (child->end == CHILD_FAILED) snprintf(driver->problem, sizeof driver->problem, "no process could be started");
+    for (char *line = strtok(child->output, "\n"); room && line; line = strtok(NULL, "\n")) {
+        json_t *json = json_loads(line, 0, NULL);
+        const char *problem = json_string_value(json_object_get(json, "problem"));
+        const char *name = json_string_value(json_object_get(json, "platform"));
+        const char *loader = json_string_value(json_object_get(json, "loader"));
+        if (loader) snprintf(f->loader.version, sizeof f->loader.version, "%s", loader);
+        if (problem) snprintf(driver->problem, sizeof driver->problem, "%s", problem);
+        if (json_object_get(json, "done") && child->end == CHILD_ENDED) driver->outcome = TSR_DRIVER_WORKS;
+        if (name) room = add_platform(f, which, name, json_object_get(json, "devices"));
+        json_decref(json);
+    }
+    return room;
+}
+
+/* The environment in which a driver is the only one, for both kinds of loader. */
+typedef struct alone {
+    char vendors[640], names[640];
+    const char *entries[3];
+} alone;
+
+static const char *const *make_alone(const tsr_driver *driver, alone *a)
+{
+    snprintf(a->vendors, sizeof a->vendors, "OCL_ICD_VENDORS=%s", driver->file);
+    snprintf(a->names, sizeof a->names, "OCL_ICD_FILENAMES=%s", driver->library);
+    a->entries[0] = a->vendors;
+    a->entries[1] = a->names;
+    a->entries[2] = NULL;
+    return a->entries;
+}
+
+/* Loads each driver in a process of its own. */
+static bool probe_drivers(doctor_findings *f, double seconds)
+{
+    for (size_t i = 0; i < f->loader.driver_count; i++) {
+        tsr_driver *driver = &f->loader.drivers[i];
+        alone environment;
+        child_result child;
+        if (driver->outcome != TSR_DRIVER_UNTRIED) continue;
+        const char *const arguments[] = {command_doctor.name, DOCTOR_PROBE, driver->library, NULL};
+        child_run(arguments, make_alone(driver, &environment), seconds, &child);
+        bool read = read_probe(&child, i, f);
+        child_clear(&child);
+        if (!read) return false;
+    }
+    return true;
+}
+
+/* Room for another device; false when memory is short. */
+static bool add_trial(doctor_findings *f, const tsr_device_info *info)
+{
+    size_t count = json_array_size(f->devices);
+    tsr_device_trial *more = realloc(f->trials, (count + 1) * sizeof *more);
+    if (!more) return false;
+    f->trials = more;
+    f->trials[count] = (tsr_device_trial){.info = *info, .chosen = info->chosen};
+    return true;
+}
+
+static bool try_one(doctor_findings *f, const tsr_device_info *info, int number, const char *const *environment,
+                    double seconds)
+{
+    json_t *device = NULL;
+    if (!add_trial(f, info)) return false;
+    tsr_device_trial *trial = &f->trials[json_array_size(f->devices)];
+    fprintf(stderr, "Trying %s (%s)\n", info->name, info->platform);
+    doctor_try_apart(number, environment, seconds, trial, &device, f->errors);
+    const char *name = json_string_value(json_object_get(device, "name"));
+    if (name) snprintf(trial->info.name, sizeof trial->info.name, "%s", name);
+    json_object_set_new(device, "index", environment ? json_null() : json_integer(number));
+    json_object_set_new(device, "chosen", json_boolean(trial->chosen));
+    json_object_set_new(device, "tried", json_true());
+    json_object_set_new(device, "platform", json_string(info->platform));
+    if (!name) json_object_set_new(device, "name", json_string(info->name));
+    return json_array_append_new(f->devices, device) == 0;
+}
+
+/* Tries the devices that all drivers together offer, as every other command sees them. */
+static bool try_listed(doctor_findings *f, const doctor_settings *settings)
+{
+    tsr_device_info *list;
+    size_t count;
+    bool room = true;
+    if (tsr_device_list(settings->device, &list, &count)) {
+        json_array_append_new(f->errors, json_string(tsr_last_error()));
+        return true;
+    }
+    /* Devices that are not tried keep their place: findings name devices by their number. */
+    for (size_t i = 0; room && i < count; i++) {
+        if (!settings->device || list[i].chosen) {
+            room = try_one(f, &list[i], (int)i, NULL, settings->timeout);
+        } else if ((room = add_trial(f, &list[i]))) {
+            f->trials[i].complete = true;
+            json_array_append_new(f->devices, json_pack("{s:i, s:b, s:s, s:s, s:s, s:b}", "index", (int)i, "chosen", 0,
+                                                        "platform", list[i].platform, "name", list[i].name, "type",
+                                                        tsr_device_type_text(list[i].type), "tried", 0));
+        }
+    }
+    free(list);
+    return room;
+}
+
+/* Where a driver brings down every program, the devices of the others are tried one driver at a time; none is chosen.
+ */
+static bool try_alone(doctor_findings *f, const doctor_settings *settings)
+{
+    size_t last = f->loader.driver_count;
+    int number = 0;
+    for (size_t p = 0; p < f->platform_count; p++) {
+        alone environment;
+        tsr_device_info info = {.same_as = -1, .type = TSR_DEVICE_CPU};
+        const tsr_driver *driver = &f->loader.drivers[f->platform_driver[p]];
+        if (driver->outcome != TSR_DRIVER_WORKS) continue;
+        if (f->platform_driver[p] != last) number = 0; /* a driver's devices are counted over its platforms */
+        last = f->platform_driver[p];
+        make_alone(driver, &environment);
+        snprintf(info.platform, sizeof info.platform, "%s", f->platforms[p].name);
+        for (uint32_t i = 0; i < f->platforms[p].devices; i++, number++) {
+            snprintf(info.name, sizeof info.name, "device %d", number);
+            if (!try_one(f, &info, number, environment.entries, settings->timeout)) return false;
+        }
+    }
+    return true;
+}
+
+static bool bad_drivers(const doctor_findings *f)
+{
+    for (size_t i = 0; i < f->loader.driver_count; i++)
+        if (f->loader.drivers[i].outcome >= TSR_DRIVER_CRASHES) return true;
+    return false;
+}
+
+/* Whether listing the devices is survived. */
+static bool listing_works(double seconds)
+{
+    child_result child;
+    const char *const arguments[] = {command_devices.name, "--json", NULL};
+    child_run(arguments, NULL, seconds, &child);
+    bool works = child.end == CHILD_ENDED;
+    child_clear(&child);
+    return works;
+}
+
+static bool is_fit(const doctor_findings *f)
+{
+    const tsr_device_trial *trial = f->trials, *end = trial + json_array_size(f->devices);
+    tsr_device_note note;
+    while (trial < end && !trial->chosen) trial++;
+    if (trial == end || !trial->complete || trial->wrong || trial->failed || !trial->right) return false;
+    for (size_t k = 0; tsr_device_quirk(&trial->info, k, &note); k++)
+        if (note.quirk == TSR_QUIRK_UNUSABLE) return false;
+    return true;
+}
+
+static const char *variable(const char *name)
+{
+    return getenv(name);
+}
+
+static tsr_status diagnose(doctor_findings *f)
+{
+    size_t length = 1;
+    for (size_t i = 0; i < json_array_size(f->errors); i++)
+        length += json_string_length(json_array_get(f->errors, i)) + 1;
+    char *errors = calloc(length, 1);
+    for (size_t i = 0; errors && i < json_array_size(f->errors); i++) {
+        strcat(errors, json_string_value(json_array_get(f->errors, i)));
+        strcat(errors, "\n");
+    }
+    const tsr_facts facts = {.loader = &f->loader,
+                             .clash = f->clash,
+                             .platforms = f->platforms,
+                             .platform_count = f->platform_count,
+                             .trials = f->trials,
+                             .trial_count = json_array_size(f->devices),
+                             .surroundings = &f->surroundings,
+                             .variable = variable,
+                             .errors = errors};
+    tsr_status status = tsr_diagnose(&facts, &f->advice, &f->advice_count);
+    free(errors);
+    return status;
+}
+
+static int examine(const command *self, const doctor_settings *settings, doctor_findings *f)
+{
+    tsr_status status = tsr_loader_describe(&f->loader);
+    if (status) return command_fail(self, status);
+    tsr_surroundings_describe(&f->surroundings);
+    f->devices = json_array();
+    f->errors = json_array();
+    double loading = settings->timeout < loading_seconds ? settings->timeout : loading_seconds;
+    bool room = f->devices && f->errors && probe_drivers(f, loading);
+    bool bad = room && bad_drivers(f);
+    if (room && !bad) f->clash = !listing_works(loading);
+    if (room) room = bad || f->clash ? try_alone(f, settings) : try_listed(f, settings);
+    if (!room) {
+        command_complain(self, "memory ran short");
+        return FAILED;
+    }
+    f->fit = is_fit(f);
+    if ((status = diagnose(f))) return command_fail(self, status);
+    if (settings->json) {
+        int code = command_print_json(self, doctor_json(f));
+        if (code) return code;
+    } else {
+        doctor_print(f);
+    }
+    return f->fit ? DONE : FAILED;
+}
+
+static int run(const command *self, int count, char **arguments)
+{
+    doctor_settings settings = {.timeout = 600};
+    doctor_findings findings = {0};
+    int code;
+    if (count == 3 && !strcmp(arguments[1], DOCTOR_PROBE)) return doctor_probe(self, arguments[2]);
+    if (count == 4 && !strcmp(arguments[1], DOCTOR_TRY)) return doctor_try(self, arguments[2], arguments[3]);
+    if (!read_settings(self, count, arguments, &settings, &code)) return code;
+    code = examine(self, &settings, &findings);
+    tsr_loader_clear(&findings.loader);
+    free(findings.platforms);
+    free(findings.platform_driver);
+    free(findings.trials);
+    free(findings.advice);
+    json_decref(findings.devices);
+    json_decref(findings.errors);
+    return code;
+}
+
+const command command_doctor = {"doctor", "", "Examine drivers, devices, rights and caches, and say what to do", run};

@@ -1,0 +1,94 @@
+/* The processes of `tessera doctor` that load drivers and run kernels. They write a line of JSON for each thing they
+ * find, so that what they found is known should they crash. */
+#include "doctor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Writes a line and frees it. */
+static void say(json_t *line)
+{
+    if (line) json_dumpf(line, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(line);
+}
+
+int doctor_probe(const command *self, const char *library)
+{
+    tsr_platform *list;
+    size_t count;
+    char version[sizeof((tsr_loader *)0)->version];
+    (void)self;
+    if (tsr_driver_load(library)) {
+        say(json_pack("{s:s}", "problem", tsr_last_error()));
+        return DONE;
+    }
+    if (tsr_platform_list(&list, &count)) return FAILED;
+    for (size_t i = 0; i < count; i++)
+        say(json_pack("{s:s, s:I}", "platform", list[i].name, "devices", (json_int_t)list[i].devices));
+    if (tsr_loader_version(version, sizeof version)) say(json_pack("{s:s}", "loader", version));
+    say(json_pack("{s:b}", "done", 1));
+    free(list);
+    return DONE;
+}
+
+static bool report(void *context, const tsr_implementation_check *check)
+{
+    static const char *const outcomes[] = {[TSR_CHECK_RIGHT] = "right",
+                                           [TSR_CHECK_UNSUPPORTED] = "unsupported",
+                                           [TSR_CHECK_WRONG] = "wrong",
+                                           [TSR_CHECK_FAILED] = "failed"};
+    (void)context;
+    if (check->outcome == TSR_CHECK_BEGINS)
+        say(json_pack("{s:s, s:i}", "begins", check->name, "number", check->number));
+    else
+        say(json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", check->name, "outcome", outcomes[check->outcome], "text",
+                      check->text ? check->text : "", "share", command_number(check->share), "build_seconds",
+                      command_number(check->build_seconds)));
+    return true;
+}
+
+/* What there is of tuning for the device. */
+static json_t *describe_tuning(tsr_device *device)
+{
+    char *text;
+    json_int_t choices = 0;
+    tsr_status status = tsr_tune_list(device, &text);
+    if (status == TSR_NOT_FOUND) return json_pack("{s:s}", "tuning", "none");
+    if (status) return json_pack("{s:s}", "tuning", tsr_last_error());
+    for (const char *at = text; *at; at++) choices += *at == '\n';
+    free(text);
+    return json_pack("{s:s, s:I}", "tuning", "used", "choices", choices);
+}
+
+static tsr_status try_device(tsr_device *device, int from)
+{
+    tsr_peak peak;
+    tsr_status status = tsr_check_implementations(device, from, report, NULL);
+    if (status) return status;
+    say(describe_tuning(device));
+    if ((status = tsr_measure_peak(device, &peak))) return status;
+    say(json_pack("{s:o, s:o, s:o}", "flops", command_number(peak.flops), "bandwidth", command_number(peak.bandwidth),
+                  "launch_seconds", command_number(peak.launch_seconds)));
+    return TSR_OK;
+}
+
+int doctor_try(const command *self, const char *wanted, const char *from)
+{
+    tsr_device *device = NULL;
+    tsr_status status = tsr_device_open(wanted, false, &device);
+    (void)self;
+    if (!status) {
+        json_t *identity = command_device_json(tsr_device_get_info(device));
+        if (identity) json_object_set_new(identity, "driver", json_string(tsr_device_get_info(device)->driver));
+        say(identity);
+        status = try_device(device, atoi(from));
+    }
+    if (status)
+        say(json_pack("{s:s}", "error", tsr_last_error()));
+    else
+        say(json_pack("{s:b}", "done", 1));
+    tsr_device_close(device);
+    return status ? FAILED : DONE;
+}
