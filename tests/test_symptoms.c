@@ -143,6 +143,11 @@ static void unchosen(void)
     now.trials[0].chosen = false;
     set_variable("TESSERA_DEVICE", "geforce");
 }
+static void unchosen_by_crash(void)
+{
+    unchosen();
+    crashing();
+}
 static void apu_queue(void)
 {
     set_trial(0, "AMD Accelerated Parallel Processing", "gfx90c", TSR_DEVICE_INTEGRATED_GPU, TSR_VENDOR_AMD);
@@ -294,7 +299,7 @@ static const struct {
     {"amd without rights", amd_kfd, amd_works,
      "may not use /dev/kfd (group render); as root, usermod -aG render,video"},
     {"no device", none_shows, works, "the drivers show no device (Clover); install the package pocl-opencl-icd"},
-    {"nothing chosen", unchosen, works, "--device, or mend TESSERA_DEVICE"},
+    {"nothing chosen", unchosen, unchosen_by_crash, "--device, or mend TESSERA_DEVICE"},
     {"queue on an APU", apu_queue, card_queue, "HSA_SCRATCH_SINGLE_LIMIT=0"},
     {"unfit driver", clover, clover_unchosen, "AMD Radeon: Mesa's Clover"},
     {"cannot select", cannot_select, other_error, "use ROCm"},

@@ -223,7 +223,9 @@ static bool no_device(const tsr_facts *f, tsr_text *say)
 
 static bool nothing_chosen(const tsr_facts *f, tsr_text *say)
 {
-    if (!f->trial_count || chosen_trial(f)) return false;
+    if (!f->trial_count || chosen_trial(f) || f->clash) return false;
+    for (size_t i = 0; f->loader && i < f->loader->driver_count; i++)
+        if (f->loader->drivers[i].outcome >= TSR_DRIVER_CRASHES) return false; /* that comes first */
     tsr_text_add(say, "none of the devices is chosen; name one by its number with --device%s",
                  is_set(f, "TESSERA_DEVICE") ? ", or mend TESSERA_DEVICE, which names none or several of them" : "");
     return true;
