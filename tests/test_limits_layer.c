@@ -126,6 +126,12 @@ START_TEST(what_the_vendor_lacks_is_missing)
 }
 END_TEST
 
+START_TEST(its_place_is_known)
+{
+    ck_assert_str_eq(test_device()->info.pci, profile->pci ? profile->pci : "");
+}
+END_TEST
+
 START_TEST(it_is_found_among_gpus_alone)
 {
     cl_uint count = 0;
@@ -302,6 +308,7 @@ static void add_profile_tests(TCase *tests)
     tcase_add_test(tests, the_texts_are_the_profiles);
     tcase_add_test(tests, the_numbers_are_the_profiles);
     tcase_add_test(tests, what_the_vendor_lacks_is_missing);
+    tcase_add_test(tests, its_place_is_known);
     tcase_add_test(tests, it_is_found_among_gpus_alone);
     tcase_add_test(tests, work_groups_are_limited);
     tcase_add_test(tests, local_memory_is_limited);

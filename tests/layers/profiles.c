@@ -11,21 +11,21 @@
     .platform = "AMD Accelerated Parallel Processing", .platform_vendor = "Advanced Micro Devices, Inc.",              \
     .platform_version = "OpenCL 2.1 AMD-APP (3590.0)", .vendor = "Advanced Micro Devices, Inc.", .vendor_id = 0x1002,  \
     .driver = "3590.0 (HSA1.1,LC)", .version = "OpenCL 2.0 ", .extensions = "cl_amd_device_attribute_query",           \
-    .work_group = 256, .work_items = {1024, 1024, 1024}, .local_memory = 64 * KIB, .alignment = 128,                   \
-    .vector_bytes = 4, .timer = 1, .no_out_of_order = true
+    .pci = "0000:03:00.0", .work_group = 256, .work_items = {1024, 1024, 1024}, .local_memory = 64 * KIB,              \
+    .alignment = 128, .vector_bytes = 4, .timer = 1, .no_out_of_order = true
 
 /* The compute runtime ("NEO"). */
 #define INTEL                                                                                                          \
     .platform_vendor = "Intel(R) Corporation", .platform_version = "OpenCL 3.0 ", .vendor = "Intel(R) Corporation",    \
-    .vendor_id = 0x8086, .version = "OpenCL 3.0 NEO ", .wave = 32, .local_memory = 64 * KIB, .alignment = 128,         \
-    .vector_bytes = 4
+    .extensions = "cl_khr_pci_bus_info", .pci = "0000:00:02.0", .vendor_id = 0x8086, .version = "OpenCL 3.0 NEO ",     \
+    .wave = 32, .local_memory = 64 * KIB, .alignment = 128, .vector_bytes = 4
 
 #define NVIDIA                                                                                                         \
     .platform = "NVIDIA CUDA", .platform_vendor = "NVIDIA Corporation",                                                \
     .platform_version = "OpenCL 3.0 CUDA 12.2.148", .vendor = "NVIDIA Corporation", .vendor_id = 0x10de,               \
     .driver = "535.183.01", .version = "OpenCL 3.0 CUDA", .extensions = "cl_nv_device_attribute_query",                \
-    .work_group = 1024, .work_items = {1024, 1024, 64}, .wave = 32, .local_memory = 48 * KIB, .alignment = 512,        \
-    .vector_bytes = 1, .timer = 1000, .no_fp16 = true
+    .pci = "0001:41:1f.2", .work_group = 1024, .work_items = {1024, 1024, 64}, .wave = 32, .local_memory = 48 * KIB,   \
+    .alignment = 512, .vector_bytes = 1, .timer = 1000, .no_fp16 = true
 
 const limits_profile limits_profiles[] = {
     {AMD, .name = "amd-gfx803", .device = "gfx803", .board = "AMD Radeon RX 580 Series", .compute_units = 36,

@@ -34,6 +34,7 @@ typedef struct limits_profile {
     size_t timer;               /* nanoseconds, to which the profile's times are rounded down */
     cl_uint compute_capability; /* of NVIDIA's: 10 * major + minor */
     const char *board;          /* of AMD's: the card's name */
+    const char *pci;            /* address, which its vendor's extension tells: "0000:03:00.0" */
     bool no_fp64, no_fp16;      /* which are then missing from the extensions */
     bool no_out_of_order;       /* such queues are refused */
     bool no_denormals, no_fma;  /* of single precision */

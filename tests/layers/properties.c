@@ -1,6 +1,7 @@
 /* What the pretended device says of itself. */
 #include "layers/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,34 @@ static cl_int answer_extensions(cl_device_id device, size_t size, void *value, s
     return code;
 }
 
+/* Where the card is, as the vendor's own extension tells it: three of them have one each. */
+static bool answer_place(cl_device_info name, size_t size, void *value, size_t *needed, cl_int *code)
+{
+    enum { NVIDIA_BUS = 0x4008, NVIDIA_SLOT = 0x4009, NVIDIA_DOMAIN = 0x400a }; /* in no header */
+    cl_device_pci_bus_info_khr at;
+    cl_device_topology_amd topology = {.pcie = {.type = CL_DEVICE_TOPOLOGY_TYPE_PCIE_AMD}};
+    if (!limits->pci ||
+        sscanf(limits->pci, "%x:%x:%x.%x", &at.pci_domain, &at.pci_bus, &at.pci_device, &at.pci_function) != 4)
+        return false;
+    if (name == CL_DEVICE_PCI_BUS_INFO_KHR && strstr(limits->extensions, "pci_bus_info")) {
+        *code = limits_answer(&at, sizeof at, size, value, needed);
+    } else if (name == CL_DEVICE_TOPOLOGY_AMD && limits->board) {
+        topology.pcie.bus = (cl_char)at.pci_bus;
+        topology.pcie.device = (cl_char)at.pci_device;
+        topology.pcie.function = (cl_char)at.pci_function;
+        *code = limits_answer(&topology, sizeof topology, size, value, needed);
+    } else if (name == NVIDIA_BUS && limits->compute_capability) {
+        *code = answer_uint(at.pci_bus, size, value, needed);
+    } else if (name == NVIDIA_SLOT && limits->compute_capability) {
+        *code = answer_uint(at.pci_device << 3 | at.pci_function, size, value, needed);
+    } else if (name == NVIDIA_DOMAIN && limits->compute_capability) {
+        *code = answer_uint(at.pci_domain, size, value, needed);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 cl_int CL_API_CALL limits_get_device_info(cl_device_id device, cl_device_info name, size_t size, void *value,
                                           size_t *needed)
 {
@@ -208,6 +237,7 @@ cl_int CL_API_CALL limits_get_device_info(cl_device_id device, cl_device_info na
     cl_int code = limits_next->clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
     if (code != CL_SUCCESS) return code;
     if (device_text(name)) return answer_text(device_text(name), size, value, needed);
+    if (answer_place(name, size, value, needed, &code)) return code;
     switch (name) {
     case CL_DEVICE_MAX_WORK_ITEM_SIZES:
         return answer_work_items(device, size, value, needed);
