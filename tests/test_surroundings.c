@@ -48,6 +48,7 @@ START_TEST(the_cache_is_described)
     char path[600];
     setenv("XDG_CACHE_HOME", test_path("cache"), 1);
     tsr_surroundings_describe(&s);
+    ck_assert(s.groups[0] != '\0');
     ck_assert(!s.cache_there && strstr(s.cache, "/cache/tessera"));
     check_ok(tsr_directory_make(s.cache));
     static const char *const names[] = {"a.program", "b.program", "c.tuning", ".d.1-0.tmp"};

@@ -113,8 +113,7 @@ static void print_surroundings(const doctor_findings *f)
     const tsr_surroundings *s = &f->surroundings;
     size_t count;
     const char *const *names = tsr_environment_names(&count);
-    printf("\nSurroundings\n  groups: %s%s\n", s->groups[0] ? s->groups : "none",
-           s->wsl ? "; on the Windows Subsystem for Linux" : "");
+    printf("\nSurroundings\n  groups: %s%s\n", s->groups, s->wsl ? "; on the Windows Subsystem for Linux" : "");
     if (!s->node_count) puts("  no graphics card in /dev");
     for (size_t i = 0; i < s->node_count; i++)
         printf("  %s: group %s, %s\n", s->nodes[i].path, s->nodes[i].group,

@@ -37,15 +37,18 @@ const char *const *tsr_environment_names(size_t *count)
 /* The names of this process's groups. */
 static void describe_groups(char *text, size_t size)
 {
-    gid_t groups[64];
-    int count = getgroups(64, groups);
+    enum { MOST = 64 };
+    gid_t groups[MOST + 1];
+    int count = getgroups(MOST, groups + 1);
     size_t length = 0;
-    text[0] = '\0';
-    for (int i = 0; i < count; i++) {
+    groups[0] = getegid();
+    if (count < 0) count = 0;
+    for (int i = 0; i <= count; i++) {
         struct group *group = getgrgid(groups[i]);
         char number[24];
+        if (i && groups[i] == groups[0]) continue; /* getgroups may name it as well */
         snprintf(number, sizeof number, "%ld", (long)groups[i]);
-        int added = snprintf(text + length, size - length, "%s%s", length ? ", " : "", group ? group->gr_name : number);
+        int added = snprintf(text + length, size - length, "%s%s", i ? ", " : "", group ? group->gr_name : number);
         if (added < 0 || (size_t)added >= size - length) return;
         length += (size_t)added;
     }
