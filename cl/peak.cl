@@ -1,8 +1,8 @@
 /* What a device can reach: two kernels without any use but to be timed.
  *
  * multiply_add: SUMS independent vectors, each multiplied by a and added to b 8 * rounds times, all in registers; there
- * are enough of them to hide the latency, and the loop is long enough not to be felt itself. Work-item i writes one vector, so that nothing can be left
- * out. The values stay between 0 and 1.
+ * are enough of them to hide the latency, and the loop is long enough not to be felt itself. Work-item i writes one
+ * vector, so that nothing can be left out. The values stay between 0 and 1.
  *
  * triad: y[e] = x[e] + a * z[e], STREAM's, on arrays that fit into no cache. Work-item i has the elements from i * chunk
  * up to (i + 1) * chunk or count; a chunk and count are multiples of VW.
@@ -18,7 +18,9 @@ kernel void multiply_add(global float *restrict y, float a, float b, int rounds)
     for (int k = 0; k < SUMS; k++) sum[k] = (vec)((float)k / SUMS);
     for (int r = 0; r < rounds; r++) {
 #pragma unroll
-        for (int k = 0; k < 8 * SUMS; k++) sum[k % SUMS] = sum[k % SUMS] * a + b;
+        for (int t = 0; t < 8; t++)
+#pragma unroll
+            for (int k = 0; k < SUMS; k++) sum[k] = sum[k] * a + b;
     }
 #pragma unroll
     for (int k = 1; k < SUMS; k++) sum[0] += sum[k];
