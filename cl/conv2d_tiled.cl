@@ -79,6 +79,8 @@ conv2d_tiled(__global const float *restrict x, int x_origin, int x_image, int x_
         for (int t = 0; t < ITEM_FILTERS; t++) sum[m][t] = 0.0f;
     barrier(CLK_LOCAL_MEM_FENCE);
 
+    /* Two tiles' worth of loads at once would take the registers of the sums. */
+#pragma unroll 1
     for (int depth = 0; depth < DEPTH; depth += TILE_DEPTH) {
         /* Neighbours copy neighbouring channels of a pixel, and neighbouring filters. */
         for (int i = item; i < TILE_DEPTH * TILE_CELLS; i += GROUP) {
