@@ -259,7 +259,7 @@ static tsr_status measure_shapes(sweep_results *results)
 {
     tsr_device_type type = tsr_device_get_info(results->device)->type;
     timed *direct = &results->direct;
-    results->direct_name = type == TSR_DEVICE_CPU || type == TSR_DEVICE_SOFTWARE ? "conv2d_cpu" : "conv2d_tiled";
+    results->direct_name = type == TSR_DEVICE_CPU ? "conv2d_cpu" : "conv2d_tiled";
     tsr_status status = tsr_conv2d_forward_by(results->device, &shapes[0], results->direct_name, &direct->operation);
     if (!status) status = timed_prepare(results, direct);
     for (int i = 0; i < results->count && !status; i++)

@@ -229,7 +229,8 @@ int tsr_match_reader(const tsr_graph *graph, int value, tsr_kind kind, int input
 /* Matches the primitive alone; stores all its outputs. */
 bool tsr_match_single(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
 
-/* Whether kernels for CPUs (local size one, explicit vectors) suit the device, rather than those for GPUs. */
+/* Whether kernels for CPUs (local size one, explicit vectors) suit the device, rather than those for GPUs. Rasterizers
+ * on the processor are like GPUs: work-items are the lanes of their vectors. */
 bool tsr_is_cpu_class(const tsr_target *target);
 
 /* Floats a vector for kernels written with cl/common.cl's `vec`: the target's width, as a power of two up to 16, on

@@ -5,8 +5,7 @@
 
 bool tsr_is_cpu_class(const tsr_target *target)
 {
-    tsr_device_type type = target->device->info.type;
-    return type == TSR_DEVICE_CPU || type == TSR_DEVICE_SOFTWARE;
+    return target->device->info.type == TSR_DEVICE_CPU;
 }
 
 uint32_t tsr_vector_width(const tsr_target *target)

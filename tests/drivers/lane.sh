@@ -13,6 +13,8 @@
 #   lane_python NAME PACKAGE... its Python packages, in a virtual environment: sets `environment`
 #   lane_driver ICD TEXT        hides every driver but the one of this library or .icd file, whose devices are described
 #                               by TEXT
+#   lane_intel, lane_rusticl    the same for these, which they install
+#   lane_data TRAIN TEST        the first images of Fashion-MNIST as a data set, in $scratch/data
 #   lane_leave_out REASON TEST...   tests that the next lane_tests does not run
 #   lane_tests [TEST...]        runs them (all without names); environment variables say how
 #   lane_check TEXT COMMAND...  anything else that must succeed
@@ -78,6 +80,43 @@ lane_driver() {
         cat "$scratch/devices" >&2
         lane_unavailable "no device of $2 shows up with OCL_ICD_VENDORS=$1"
     }
+}
+
+# Intel's runtime: its second package has libraries that the first one needs and does not ask for. They find each other;
+# LD_LIBRARY_PATH would put another loader in the place of the system's.
+lane_intel() {
+    intel_version=2026.2.0
+    lane_python "intel-opencl-$intel_version" "intel-opencl-rt==$intel_version" "intel-cmplr-lib-rt==$intel_version"
+    lane_driver "$environment/lib/libintelocl.so" "Intel(R) OpenCL"
+}
+
+# Without its cache rusticl compiles at every launch.
+lane_rusticl() {
+    lane_packages mesa-opencl-icd
+    export RUSTICL_ENABLE=llvmpipe MESA_SHADER_CACHE_DIR="$build/cache/mesa"
+    lane_driver /etc/OpenCL/vendors/rusticl.icd "rusticl"
+}
+
+find_data_set() {
+    for directory in "${TESSERA_DATA:-}" /usr/share/datasets/fashion-mnist \
+        "${XDG_DATA_HOME:-$HOME/.local/share}/tessera/fashion-mnist"; do
+        [ ! -e "$directory/train-images-idx3-ubyte.gz" ] || break
+    done
+    echo "$directory"
+}
+
+lane_data() {
+    mkdir "$scratch/data"
+    python3 - "$(find_data_set)" "$scratch/data" "$@" <<'END'
+import gzip, pathlib, struct, sys
+source, target = map(pathlib.Path, sys.argv[1:3])
+for part, count in (("train", int(sys.argv[3])), ("t10k", int(sys.argv[4]))):
+    for kind, head, each in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
+        name = f"{part}-{kind}-ubyte"
+        with gzip.open(source / f"{name}.gz") as file:
+            data = file.read(head + each * count)
+        (target / name).write_bytes(data[:4] + struct.pack(">I", count) + data[8:])
+END
 }
 
 lane_note() { lane_notes="$lane_notes${lane_notes:+; }$*"; }
