@@ -108,7 +108,7 @@ done:
     return status;
 }
 
-tsr_status tsr_diagnose(tsr_runner *runner, int32_t epoch, int32_t step)
+tsr_status tsr_diagnose_step(tsr_runner *runner, int32_t epoch, int32_t step)
 {
     tsr_fault fault = {{0}};
     int32_t clock[4];

@@ -8,6 +8,6 @@
  * that is not finite among the weights, then the activations, then the gradients, and returns TSR_NOT_FINITE with a
  * sentence that names the epoch, the step within it and the layer. Other failures on the way are returned as they are.
  */
-tsr_status tsr_diagnose(tsr_runner *runner, int32_t epoch, int32_t step);
+tsr_status tsr_diagnose_step(tsr_runner *runner, int32_t epoch, int32_t step);
 
 #endif

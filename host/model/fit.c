@@ -134,7 +134,7 @@ static tsr_status train_epoch(tsr_fit *fit, tsr_metrics *metrics)
     if (status || (status = reading)) return status;
     if (sums.counts[2]) {
         model->step = sums.counts[3] - 1; /* the step at fault was not taken */
-        status = tsr_diagnose(fit->training, fit->epoch, sums.counts[3] - before);
+        status = tsr_diagnose_step(fit->training, fit->epoch, sums.counts[3] - before);
         tsr_status setting = tsr_model_set_step(model, model->step);
         return status ? status : setting;
     }
