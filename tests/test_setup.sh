@@ -17,6 +17,13 @@ printf '#!/bin/sh\necho "layers: $*"\n' >"$tree/tools/check-layers"
 # Asks setup.sh for one thing.
 # shellcheck disable=SC2016
 printf '#!/bin/sh\n. "$(dirname -- "$0")/setup.sh"\n"$@"\n' >"$tree/tools/ask"
+# Lanes of tests/drivers that end with the code of a file of their name.
+mkdir -p "$tree/tests/drivers"
+for lane in pocl pocl-limited intel rusticl oclgrind exchange profiles compilers; do
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\necho "lane $(basename "$0") $*"\n[ ! -e "$0.code" ] || exit "$(cat "$0.code")"\n' >"$tree/tests/drivers/$lane"
+    chmod +x "$tree/tests/drivers/$lane"
+done
 chmod +x "$tree/tools/check-layers" "$tree/tools/ask"
 all="gcc libc6-dev cmake ninja-build pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev libhdf5-dev
   libjansson-dev zlib1g-dev libpng-dev check graphviz curl python3 dataset-fashion-mnist"
@@ -156,6 +163,27 @@ logged "ctest --test-dir $tree/build-check-sanitize --output-on-failure"
 logged "ctest --test-dir $tree/build-check-bare --output-on-failure"
 logged "-DTESSERA_SANITIZE=ON"
 not_logged apt-get
+
+grep -q "lane intel --reduced" "$scratch/out" || wrong "Intel's lane did not run"
+! grep -q "lane pocl" "$scratch/out" || wrong "all lanes ran"
+
+new_system "a check where a driver cannot be installed"
+echo 77 >"$tree/tests/drivers/intel.code"
+(cd / && PATH=$fakes:$plain_path run "$tree/tools/check")
+ended 0 "left out, as their drivers cannot be installed here: intel" "==> all is well, after "
+(cd / && PATH=$fakes:$plain_path run "$tree/tools/check" --all-drivers)
+ended 1 "lane pocl" "lane rusticl" "lane exchange" "check: these lanes of tests/drivers failed: intel"
+
+new_system "a check whose lanes fail"
+echo 1 >"$tree/tests/drivers/intel.code"
+echo 1 >"$tree/tests/drivers/oclgrind.code"
+(cd / && PATH=$fakes:$plain_path run "$tree/tools/check")
+ended 1 "check: these lanes of tests/drivers failed: intel oclgrind"
+rm -f -- "$tree"/tests/drivers/*.code
+
+new_system "a check that is asked for what it does not know"
+(cd / && PATH=$fakes:$plain_path run "$tree/tools/check" --all)
+ended 1 "check: there is no option --all"
 
 new_system "a check whose tests fail"
 fake ctest <<'END'
