@@ -37,6 +37,16 @@ START_TEST(splits)
 }
 END_TEST
 
+/* Few rows or columns and a long sum, which is split all the same. */
+START_TEST(thin_ones_split)
+{
+    dense_case weights = {.dense = {700, 9, 5, true}, .fill = TEST_INTEGERS};
+    dense_case forward = {.dense = {3, 700, 5, true}, .fill = TEST_INTEGERS};
+    test_dense_backward_weights(&weights, &(test_options){.only = portable[2]});
+    test_dense_forward(&forward, &(test_options){.only = portable[0]});
+}
+END_TEST
+
 /* x is (rows, inputs) whatever its extents. */
 START_TEST(flattens)
 {
@@ -126,6 +136,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, tiles_in_local_memory);
     tcase_add_test(tests, work_groups_of_one);
     tcase_add_test(tests, splits);
+    tcase_add_test(tests, thin_ones_split);
     tcase_add_test(tests, flattens);
 }
 

@@ -221,6 +221,7 @@ START_TEST(operands_are_retained)
     cl_uint references = 0;
     check_ok(tsr_buffer_create(test_device(), CL_MEM_READ_WRITE, 4 * 64 * 64, "x", &x));
     check_ok(tsr_buffer_create(test_device(), CL_MEM_READ_WRITE, 4 * 64 * 64, "y", &y));
+    check_ok(tsr_buffer_fill(test_device(), x, 0, 0, 4 * 64 * 64));
     for (int i = 0; i < 2; i++) {
         check_ok(tsr_operation_enqueue(operation, (cl_mem[]){x, y}, 2, NULL));
         check_ok(tsr_device_finish(test_device()));

@@ -139,11 +139,13 @@ static cl_int CL_API_CALL fill_buffer(cl_command_queue queue, cl_mem buffer, con
     return mark(code, queue, event);
 }
 
-static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t bytes, void *host, cl_int *code)
+static cl_int CL_API_CALL release_buffer(cl_mem buffer)
 {
-    cl_mem buffer = driver->clCreateBuffer(context, flags, bytes, host, code);
-    if (buffer) driver->clRetainMemObject(buffer);
-    return buffer;
+    cl_uint references = 0;
+    cl_mem parent = NULL;
+    driver->clGetMemObjectInfo(buffer, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL);
+    driver->clGetMemObjectInfo(buffer, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof parent, &parent, NULL);
+    return references == 1 && !parent ? CL_SUCCESS : driver->clReleaseMemObject(buffer);
 }
 
 CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name, size_t size, void *value, size_t *needed)
@@ -162,7 +164,7 @@ CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint count, const struct _cl_icd_
     driver = target;
     table = *target;
     table.clEnqueueNDRangeKernel = launch;
-    table.clCreateBuffer = create_buffer;
+    table.clReleaseMemObject = release_buffer;
     table.clEnqueueWriteBuffer = write_buffer;
     table.clEnqueueFillBuffer = fill_buffer;
     *result = &table;
