@@ -218,7 +218,7 @@ START_TEST(operands_are_retained)
     tsr_activation_descriptor relu = {TSR_RELU, 0, 64, 64};
     check_ok(tsr_activation_forward(test_device(), &relu, &operation));
     cl_mem x, y;
-    cl_uint references = 0;
+    cl_uint references = 0, left = 0;
     check_ok(tsr_buffer_create(test_device(), CL_MEM_READ_WRITE, 4 * 64 * 64, "x", &x));
     check_ok(tsr_buffer_create(test_device(), CL_MEM_READ_WRITE, 4 * 64 * 64, "y", &y));
     check_ok(tsr_buffer_fill(test_device(), x, 0, 0, 4 * 64 * 64));
@@ -226,11 +226,11 @@ START_TEST(operands_are_retained)
         check_ok(tsr_operation_enqueue(operation, (cl_mem[]){x, y}, 2, NULL));
         check_ok(tsr_device_finish(test_device()));
         ck_assert_int_eq(clGetMemObjectInfo(x, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL), 0);
-        ck_assert_uint_eq(references, 2);
+        ck_assert_uint_ge(references, 2); /* rusticl holds a kernel's arguments as well */
     }
     tsr_operation_free(operation);
-    ck_assert_int_eq(clGetMemObjectInfo(x, CL_MEM_REFERENCE_COUNT, sizeof references, &references, NULL), 0);
-    ck_assert_uint_eq(references, 1);
+    ck_assert_int_eq(clGetMemObjectInfo(x, CL_MEM_REFERENCE_COUNT, sizeof left, &left, NULL), 0);
+    ck_assert_uint_eq(left, references - 1);
     clReleaseMemObject(x), clReleaseMemObject(y);
 }
 END_TEST

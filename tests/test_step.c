@@ -69,9 +69,7 @@ START_TEST(groups_shrink_and_spaces_are_rounded_up)
     prepared p;
     begin(&p);
     size_t limit, global[2] = {1001, 3}, local[2] = {1u << 20, 2};
-    ck_assert_int_eq(clGetKernelWorkGroupInfo(p.launch->kernel, p.target.device->id, CL_KERNEL_WORK_GROUP_SIZE,
-                                              sizeof limit, &limit, NULL),
-                     CL_SUCCESS);
+    check_ok(tsr_kernel_limit(p.target.device, p.launch->kernel, &limit));
     tsr_launch_over(&p.step, p.launch, 2, global, local, true, &p.status);
     check_ok(p.status);
     ck_assert_uint_le(p.launch->local[0] * p.launch->local[1], limit);

@@ -1,5 +1,6 @@
 /* Variables: weights and moments in flat buffers, copies, other forms of filters. */
 #include "base/random.h"
+#include "device/device.h"
 #include "support/tester.h"
 
 #include <math.h>
@@ -113,7 +114,9 @@ START_TEST(winograd_transforms_the_filters)
 {
     /* U = G w G^T, in double. */
     static const double g[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-    enum { C = 3, F = 4 }; /* one vector of filters */
+    enum { C = 3, F = 4 }; /* one vector of filters, on a CPU */
+    tsr_device_type own = test_device()->info.type;
+    test_device()->info.type = TSR_DEVICE_CPU;
     tsr_conv2d_descriptor conv = {1, 4, 4, C, F, 3, 3, 1, 1, TSR_PADDING_SAME, true};
     tsr_variables *variables;
     size_t count = 9 * C * F;
@@ -135,6 +138,7 @@ START_TEST(winograd_transforms_the_filters)
                 ck_assert_double_le(fabs(u - (double)got[(4 * i + j) * C * F + k]), 4e-7);
             }
     tsr_variables_free(variables);
+    test_device()->info.type = own;
 }
 END_TEST
 

@@ -107,6 +107,12 @@ static const tsr_quirk_row rows[] = {
      .below = "23",
      .quirk = TSR_QUIRK_HOST_CLOCK,
      .reason = "rusticl says of every kernel that it took a nanosecond (seen with Mesa 22.3.6)"},
+    {.name = "rusticl's cache",
+     .platform = "rusticl",
+     .quirk = TSR_QUIRK_NO_CACHE,
+     .reason =
+         "Mesa keeps compiled kernels itself, and rusticl ends the process over a binary that it does not know (seen "
+         "with Mesa 22.3.6)"},
     {.name = "apple's clock",
      .platform = "Apple",
      .types = GPU,
