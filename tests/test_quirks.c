@@ -188,7 +188,8 @@ START_TEST(notes_tell_the_reasons)
     ck_assert(tsr_device_quirk(&info, 0, &note) && note.quirk == TSR_QUIRK_GROUP_LIMIT && !note.serious);
     ck_assert(tsr_device_quirk(&info, 1, &note) && note.quirk == TSR_QUIRK_SHORT_LOOPS && note.serious);
     ck_assert(tsr_device_quirk(&info, 2, &note) && note.quirk == TSR_QUIRK_HOST_CLOCK);
-    ck_assert(!tsr_device_quirk(&info, 3, &note));
+    ck_assert(tsr_device_quirk(&info, 3, &note) && note.quirk == TSR_QUIRK_NO_CACHE);
+    ck_assert(!tsr_device_quirk(&info, 4, &note));
     info = info_of(&(said){"Clover", "AMD", "22", AMD, DISCRETE});
     ck_assert(tsr_device_quirk(&info, 0, &note) && note.serious && strstr(note.reason, "Clover"));
     ck_assert_str_eq(tsr_quirk_text(TSR_QUIRK_UNUSABLE), "it is used only where it is asked for by its number or name");
