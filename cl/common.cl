@@ -33,6 +33,10 @@
 #define uchar_from_ivec(i) JOIN(convert_uchar, VW)(i)
 #endif
 
+/* For functions that ask for their work-item: PoCL calls one that is too large to be put into the kernel for every
+ * work-item with the numbers of another. */
+#define INLINED static inline __attribute__((always_inline))
+
 /* load8(p), store8(v, p) and so on: a vector of so many elements at p, which needs an element's alignment alone. They
  * do what vload8 and vstore8 do, in one access: PoCL makes those of halves of halves, which the compiler does not
  * always join again. */

@@ -25,7 +25,7 @@ START_TEST(agrees_with_the_twin)
 {
     static const int32_t channels[] = {1, 3, 15, 16, 33};
     gradient_case cases[128];
-    int count = test_gradient_cases(cases, 128, channels, 5);
+    int count = test_gradient_cases(cases, 128, channels, 5, 9);
     for (int i = 0; i < count; i++) run(&cases[i], (uint32_t)i, cases[i].fill);
 }
 END_TEST

@@ -44,7 +44,7 @@ START_TEST(listed_agrees_with_the_twin)
 {
     static const int32_t channels[] = {1, 3, 15, 16, 33};
     gradient_case cases[128];
-    int count = test_gradient_cases(cases, 128, channels, 5);
+    int count = test_gradient_cases(cases, 128, channels, 5, 9);
     for (int i = 0; i < count; i++) ck_assert(run(listed, &cases[i], (images)(i % 4 % 3), (uint32_t)i, cases[i].fill));
 }
 END_TEST
@@ -53,7 +53,7 @@ START_TEST(thin_agrees_with_the_twin)
 {
     static const int32_t channels[] = {1, 2, 3};
     gradient_case cases[128];
-    int count = test_gradient_cases(cases, 128, channels, 3), taken = 0;
+    int count = test_gradient_cases(cases, 128, channels, 3, 9), taken = 0;
     for (int i = 0; i < count; i++) {
         gradient_case c = cases[i];
         images from = (images)(i % 3);
@@ -74,7 +74,7 @@ START_TEST(product_agrees_with_the_twin)
 {
     static const int32_t channels[] = {1, 3, 15, 16, 33};
     gradient_case cases[128];
-    int count = test_gradient_cases(cases, 128, channels, 5), taken = 0;
+    int count = test_gradient_cases(cases, 128, channels, 5, 9), taken = 0;
     for (int i = 0; i < count; i++) {
         gradient_case c = cases[i];
         c.pool.pool_height = 0;

@@ -52,10 +52,10 @@ size_t tsr_conv2d_gradient_pad(tsr_step *step, const tsr_conv2d_gradient *gradie
     const tsr_conv2d_gradient *g = gradient;
     if (is_padded(step, g)) return 0;
     char options[128];
-    snprintf(options, sizeof options, "-D CHANNELS=%d%s", g->conv2d->channels, tsr_conv2d_gradient_image_options(g));
+    snprintf(options, sizeof options, "-D CHANNELS=%d%s", g->conv2d->channels, tsr_conv2d_image_options(g->gather));
     tsr_launch *launch =
         tsr_step_launch(step, "conv2d_grad_weights_pad.cl", options, "conv2d_grad_weights_pad", status);
-    tsr_conv2d_gradient_images(step, launch, g, status);
+    tsr_conv2d_launch_images(step, launch, g->gather, g->x, g->conv2d, status);
     tsr_launch_workspace(step, launch, status);
     const int32_t rest[] = {g->conv2d->height, g->conv2d->width, g->top, g->left, g->padded_rows, g->padded_columns};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) tsr_launch_int(launch, rest[i], status);
@@ -73,9 +73,9 @@ void tsr_conv2d_gradient_padded(tsr_step *step, tsr_launch *launch, const tsr_co
         tsr_launch_workspace(step, launch, status);
     } else {
         int x = gradient->x;
-        layout = tsr_conv2d_gradient_layout(step, x, c->height, c->width, c->channels);
+        layout = tsr_conv2d_layout_of(step, x, c->height, c->width, c->channels);
         layout.origin -= gradient->top * layout.row + gradient->left * c->channels;
         tsr_launch_value(step, launch, x, status);
     }
-    tsr_conv2d_gradient_set_layout(launch, layout, status);
+    tsr_conv2d_launch_layout(launch, layout, status);
 }

@@ -95,14 +95,14 @@ static tsr_status prepare(tsr_step *step)
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, vector, options);
     snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D COLUMNS=%d -D FILTER_VECTORS=%d%s%s",
-             t.rows, t.columns, t.vectors, tsr_conv2d_gradient_image_options(&g),
+             t.rows, t.columns, t.vectors, tsr_conv2d_image_options(g.gather),
              tsr_conv2d_gradient_store_options(&g));
 
     tsr_conv2d_gradient_border b = tsr_conv2d_gradient_border_of(&g);
     tsr_launch *launch =
         tsr_step_launch(step, "conv2d_grad_weights_thin_cpu.cl", options, "conv2d_grad_weights_thin_cpu", &status);
     tsr_conv2d_gradient_arguments(step, launch, &g, &status);
-    tsr_conv2d_gradient_images(step, launch, &g, &status);
+    tsr_conv2d_launch_images(step, launch, g.gather, g.x, g.conv2d, &status);
     tsr_launch_workspace(step, launch, &status);
     const int32_t geometry[] = {g.conv2d->height, g.conv2d->width, b.top, b.left, b.rows, b.columns};
     for (size_t i = 0; i < sizeof geometry / sizeof *geometry; i++) tsr_launch_int(launch, geometry[i], &status);

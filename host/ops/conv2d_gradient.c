@@ -192,22 +192,6 @@ int tsr_conv2d_gradient_options(const tsr_conv2d_gradient *gradient, int32_t vec
     return length;
 }
 
-tsr_conv2d_layout tsr_conv2d_gradient_layout(const tsr_step *step, int value, int32_t rows, int32_t columns,
-                                             int32_t channels)
-{
-    const tsr_view *view = tsr_step_view(step, value);
-    if (step->span->graph->values[value].rank == 4)
-        return (tsr_conv2d_layout){.origin = view->origin, .image = view->stride[0], .row = view->stride[1]};
-    return (tsr_conv2d_layout){.image = rows * columns * channels, .row = columns * channels};
-}
-
-void tsr_conv2d_gradient_set_layout(tsr_launch *launch, tsr_conv2d_layout layout, tsr_status *status)
-{
-    tsr_launch_int(launch, layout.origin, status);
-    tsr_launch_int(launch, layout.image, status);
-    tsr_launch_int(launch, layout.row, status);
-}
-
 void tsr_conv2d_gradient_arguments(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
                                    tsr_status *status)
 {
@@ -217,36 +201,14 @@ void tsr_conv2d_gradient_arguments(tsr_step *step, tsr_launch *launch, const tsr
     tsr_launch_value(step, launch, g->dy, status);
     tsr_launch_value(step, launch, y, status);
     tsr_launch_value(step, launch, g->winner == TSR_NONE ? g->dy : g->winner, status);
-    tsr_conv2d_gradient_set_layout(
-        launch, tsr_conv2d_gradient_layout(step, g->dy, g->rows, g->columns, g->conv2d->filters), status);
-    tsr_conv2d_gradient_set_layout(launch, tsr_conv2d_gradient_layout(step, y, g->rows, g->columns, g->conv2d->filters),
+    tsr_conv2d_launch_layout(
+        launch, tsr_conv2d_layout_of(step, g->dy, g->rows, g->columns, g->conv2d->filters), status);
+    tsr_conv2d_launch_layout(launch, tsr_conv2d_layout_of(step, y, g->rows, g->columns, g->conv2d->filters),
                                    status);
     tsr_launch_int(launch, g->rows, status);
     tsr_launch_int(launch, g->columns, status);
     tsr_launch_int(launch, g->pool_top, status);
     tsr_launch_int(launch, g->pool_left, status);
-}
-
-void tsr_conv2d_gradient_images(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
-                                tsr_status *status)
-{
-    const tsr_conv2d_descriptor *c = gradient->conv2d;
-    const tsr_primitive *gather = gradient->gather;
-    int x = gather ? gather->inputs[0] : gradient->x;
-    tsr_conv2d_layout dense = {.image = c->height * c->width * c->channels, .row = c->width * c->channels};
-    tsr_launch_value(step, launch, x, status);
-    tsr_launch_value(step, launch, gather ? gather->inputs[1] : x, status);
-    tsr_launch_value(step, launch, gather ? gather->inputs[2] : x, status);
-    tsr_conv2d_gradient_set_layout(
-        launch, gather ? dense : tsr_conv2d_gradient_layout(step, x, c->height, c->width, c->channels), status);
-    tsr_launch_float(launch, gather ? gather->as.gather.scale : 1.0f, status);
-}
-
-const char *tsr_conv2d_gradient_image_options(const tsr_conv2d_gradient *gradient)
-{
-    if (!gradient->gather) return " -D X_TYPE=float -D SCALED=0 -D GATHERED=0";
-    return gradient->gather->as.gather.source == TSR_U8 ? " -D X_TYPE=uchar -D SCALED=1 -D GATHERED=1"
-                                                        : " -D X_TYPE=float -D SCALED=1 -D GATHERED=1";
 }
 
 void tsr_conv2d_gradient_partials(const tsr_conv2d_gradient *gradient, int32_t partitions, tsr_needs *needs)

@@ -4,7 +4,7 @@
 #ifndef TSR_OPS_CONV2D_GRADIENT_H
 #define TSR_OPS_CONV2D_GRADIENT_H
 
-#include "ops/implementation.h"
+#include "ops/conv2d_images.h"
 
 #define TSR_CONV2D_GRADIENT_OPTIONS 1024
 
@@ -50,7 +50,7 @@ const char *tsr_conv2d_gradient_store_options(const tsr_conv2d_gradient *gradien
 void tsr_conv2d_gradient_stores(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
                                 tsr_status *status);
 
-/* Matches, for CPU-class devices, conv2d_grad_data or conv2d_grad_weights with the gradients of a max pool of at most
+/* Matches conv2d_grad_data or conv2d_grad_weights with the gradients of a max pool of at most
  * 255 cells and of an elementwise activation before it, and, for the weights, with the gather that makes x: each where
  * it is there and not claimed. */
 bool tsr_conv2d_gradient_match(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
@@ -85,20 +85,6 @@ int tsr_conv2d_gradient_options(const tsr_conv2d_gradient *gradient, int32_t vec
 /* Sets the first arguments: dy, y, winner, the strides of dy and y, the grid of windows and the pool's padding. */
 void tsr_conv2d_gradient_arguments(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
                                    tsr_status *status);
-
-/* Where images lie: element of the first, from one to the next, from row to row. */
-typedef struct tsr_conv2d_layout {
-    int32_t origin, image, row;
-} tsr_conv2d_layout;
-tsr_conv2d_layout tsr_conv2d_gradient_layout(const tsr_step *step, int value, int32_t rows, int32_t columns,
-                                             int32_t channels);
-void tsr_conv2d_gradient_set_layout(tsr_launch *launch, tsr_conv2d_layout layout, tsr_status *status);
-
-/* For the weights: the arguments x, order, clock, the layout of x and the scale of a kernel that copies images; and the
- * options X_TYPE, SCALED and GATHERED for it. */
-void tsr_conv2d_gradient_images(tsr_step *step, tsr_launch *launch, const tsr_conv2d_gradient *gradient,
-                                tsr_status *status);
-const char *tsr_conv2d_gradient_image_options(const tsr_conv2d_gradient *gradient);
 
 /* For the weights, where kernels read images with a border as wide as the padding: asks for a halo of x, refuses what
  * integers cannot address, and says how many floats of the workspace a copy takes where x has no such halo. */

@@ -15,8 +15,9 @@ typedef struct gradient_case {
 } gradient_case;
 
 /* A covering set over kernel sizes, strides, padding, channels, filters, extents, pools, activations, batches and
- * widths, the channels being one of the list. Returns how many; at most `capacity`. */
-int test_gradient_cases(gradient_case *cases, int capacity, const int32_t *channels, int channel_count);
+ * widths, the channels being one of the list; of each, the first `most` values. Returns how many; at most `capacity`.
+ */
+int test_gradient_cases(gradient_case *cases, int capacity, const int32_t *channels, int channel_count, int most);
 
 /* Sets the pool's extents to the convolution's output, and enlarges the image until every window fits. */
 void test_gradient_fit(gradient_case *c);

@@ -1,0 +1,223 @@
+#include "ops/tile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool tsr_tile_suits(const tsr_target *target, tsr_needs *needs)
+{
+    bool named = target->only && strstr(target->only, "tiled");
+    return !tsr_is_cpu_class(target) || named || tsr_refuse(needs, "its kernel is for GPUs");
+}
+
+/* What to start from, the largest tile first; the last one is taken where nothing else gives the device enough to do.
+ * Sums of a work-item hide the latency of local memory; work-items hide that of global memory. */
+enum { TILES = 3 };
+typedef struct start {
+    tsr_vendor vendor;
+    tsr_tile tiles[TILES];
+} start;
+
+static const start starts[] = {
+    {TSR_VENDOR_NVIDIA, {{16, 16, 8, 8, 4, 16}, {16, 8, 4, 8, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+    {TSR_VENDOR_AMD, {{16, 16, 8, 8, 4, 16}, {16, 16, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+    {TSR_VENDOR_INTEL, {{16, 8, 4, 8, 4, 16}, {16, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+    {TSR_VENDOR_APPLE, {{8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+    {TSR_VENDOR_ARM, {{8, 8, 4, 4, 4, 8}, {8, 8, 4, 4, 4, 8}, {8, 8, 4, 4, 4, 8}}},
+    {TSR_VENDOR_QUALCOMM, {{16, 8, 4, 8, 4, 16}, {8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+    {TSR_VENDOR_OTHER, {{16, 16, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+};
+
+static const tsr_tile *starts_of(tsr_vendor vendor)
+{
+    size_t i = 0, last = sizeof starts / sizeof *starts - 1;
+    while (i < last && starts[i].vendor != vendor) i++;
+    return starts[i].tiles;
+}
+
+static int32_t rows_of(const tsr_tile *t)
+{
+    return t->group_rows * t->item_rows;
+}
+
+static int32_t columns_of(const tsr_tile *t)
+{
+    return t->group_columns * t->item_columns;
+}
+
+static int32_t items_of(const tsr_tile *t)
+{
+    return t->group_rows * t->group_columns;
+}
+
+/* As tile.cl lays it out, with a pitch of at most four more. */
+static size_t local_bytes(const tsr_tile *t)
+{
+    if (items_of(t) == 1) return 0;
+    return sizeof(float) * (size_t)t->depth * (size_t)(rows_of(t) + columns_of(t) + 8);
+}
+
+static bool fits(const tsr_device_info *info, const tsr_tile *t)
+{
+    return (size_t)items_of(t) <= info->max_work_group && (size_t)t->group_columns <= info->max_work_items[0] &&
+           (size_t)t->group_rows <= info->max_work_items[1] && local_bytes(t) <= info->local_memory;
+}
+
+/* Whether every compute unit has more than one tile, so that one waits while the other computes. */
+static bool busy(const tsr_device_info *info, const tsr_tile_product *p, const tsr_tile *t)
+{
+    int64_t tiles = tsr_divide_up(p->rows, rows_of(t)) * tsr_divide_up(p->columns, columns_of(t)) * p->splits;
+    return tiles >= 2 * (int64_t)info->compute_units;
+}
+
+/* Rows that must be together make units of their own; smaller ones join to read local memory in vectors. */
+static void fit_rows(const tsr_tile_product *p, tsr_tile *t)
+{
+    t->row_unit = p->row_unit;
+    while (t->row_unit < 4 && 2 * t->row_unit <= t->item_rows) t->row_unit *= 2;
+    t->item_rows = (int32_t)tsr_round_up(t->item_rows, t->row_unit);
+    while (t->item_rows > t->row_unit && t->item_rows * t->item_columns > TSR_TILE_SUMS) t->item_rows -= t->row_unit;
+    while (t->item_columns > 1 && t->item_rows * t->item_columns > TSR_TILE_SUMS) t->item_columns /= 2;
+}
+
+static bool halve_item_rows(const tsr_tile_product *p, tsr_tile *t)
+{
+    if (t->item_rows % (2 * p->row_unit)) return false;
+    t->item_rows /= 2;
+    while (t->item_rows % t->row_unit) t->row_unit /= 2;
+    return true;
+}
+
+/* Halves the tile's rows, or its columns: in the sums of a work-item where there are few work-items. */
+static bool halve_rows(const tsr_tile_product *p, tsr_tile *t, int32_t few)
+{
+    if ((items_of(t) <= few || t->group_rows == 1) && halve_item_rows(p, t)) return true;
+    if (t->group_rows == 1) return false;
+    t->group_rows /= 2;
+    return true;
+}
+
+static bool halve_columns(tsr_tile *t, int32_t few)
+{
+    if (t->item_columns > 1 && (items_of(t) <= few || t->group_columns == 1))
+        t->item_columns /= 2;
+    else if (t->group_columns > 1)
+        t->group_columns /= 2;
+    else
+        return false;
+    return true;
+}
+
+/* Few columns or rows need no wide tile; the work-items go where there is more to do, as long as what each of them
+ * fetches does not fill its registers. */
+static void narrow(const tsr_device_info *info, const tsr_tile_product *p, tsr_tile *t)
+{
+    const int32_t few = 64, most_rows = 32, least_columns = 8;
+    while (columns_of(t) >= 2 * p->columns) {
+        tsr_tile taller = *t;
+        taller.group_rows *= 2;
+        taller.group_columns /= 2;
+        if (taller.group_columns >= least_columns && taller.group_rows <= most_rows && rows_of(&taller) <= p->rows &&
+            busy(info, p, &taller))
+            *t = taller;
+        else if (!halve_columns(t, few))
+            break;
+    }
+    while (rows_of(t) >= 2 * p->rows)
+        if (!halve_rows(p, t, few)) break;
+}
+
+bool tsr_tile_shrink(const tsr_tile_product *p, tsr_tile *t)
+{
+    if (t->depth > 8)
+        t->depth /= 2;
+    else if (items_of(t) > 1 && t->group_rows >= t->group_columns)
+        t->group_rows /= 2;
+    else if (t->group_columns > 1)
+        t->group_columns /= 2;
+    else if (t->item_columns > 1)
+        t->item_columns /= 2;
+    else if (t->depth > 1)
+        t->depth /= 2;
+    else
+        return halve_item_rows(p, t);
+    return true;
+}
+
+bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *p, tsr_tile *t)
+{
+    const tsr_tile *tiles = starts_of(info->vendor_kind);
+    if (p->row_unit > TSR_TILE_SUMS) return false;
+    for (int i = 0; i < TILES; i++) {
+        *t = tiles[i];
+        fit_rows(p, t);
+        if (busy(info, p, t)) break;
+    }
+    narrow(info, p, t);
+    if (t->depth > p->depth) t->depth = p->depth > 1 ? (int32_t)p->depth : 1;
+    while (!fits(info, t))
+        if (!tsr_tile_shrink(p, t)) return false;
+    return true;
+}
+
+/* Numbers that are fetched together: of a factor that is contiguous so far, into so much of the tile. */
+static int vector_of(int32_t contiguous, int32_t extent)
+{
+    return contiguous % 4 == 0 && extent % 4 == 0 ? 4 : 1;
+}
+
+static void make_options(const tsr_tile_product *p, const tsr_tile *t, const char *others, char *options)
+{
+    snprintf(options, TSR_TILE_OPTIONS,
+             "-D GROUP_ROWS=%d -D GROUP_COLUMNS=%d -D ITEM_ROWS=%d -D ITEM_COLUMNS=%d -D ROW_UNIT=%d -D TILE_DEPTH=%d "
+             "-D LEFT_ALONG_DEPTH=%d -D RIGHT_ALONG_DEPTH=%d -D LEFT_VECTOR=%d -D RIGHT_VECTOR=%d %s",
+             t->group_rows, t->group_columns, t->item_rows, t->item_columns, t->row_unit, t->depth, p->left_along_depth,
+             p->right_along_depth, vector_of(p->left_contiguous, p->left_along_depth ? t->depth : rows_of(t)),
+             vector_of(p->right_contiguous, p->right_along_depth ? t->depth : columns_of(t)), others);
+}
+
+/* Whether the kernel, once built, may have such work-groups: registers and local memory count only now. */
+static bool kernel_fits(const tsr_step *step, const tsr_launch *launch, const tsr_tile *t, tsr_status *status)
+{
+    const tsr_device *device = step->target->device;
+    size_t limit = 0;
+    cl_ulong local = 0;
+    cl_int code =
+        clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    if (code == CL_SUCCESS)
+        code =
+            clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+    *status = tsr_check(code, device, "asking for a kernel's limits");
+    return (size_t)items_of(t) <= limit && (items_of(t) == 1 || local <= device->info.local_memory);
+}
+
+tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel, const char *options,
+                            const tsr_tile_product *product, tsr_tile *tile, tsr_status *status)
+{
+    char all[TSR_TILE_OPTIONS];
+    if (*status != TSR_OK) return NULL;
+    if (!tsr_tile_choose(&step->target->device->info, product, tile)) {
+        *status = tsr_fail(TSR_INTERNAL, "no tile of %s fits device %s", kernel, step->target->device->info.name);
+        return NULL;
+    }
+    for (;;) {
+        make_options(product, tile, options, all);
+        tsr_launch *launch = tsr_step_launch(step, file, all, kernel, status);
+        if (!launch || kernel_fits(step, launch, tile, status) || *status != TSR_OK) return launch;
+        clReleaseKernel(launch->kernel);
+        step->launch_count--;
+        if (!tsr_tile_shrink(product, tile)) {
+            *status = tsr_fail(TSR_UNSUPPORTED, "device %s allows %s no work-group at all",
+                               step->target->device->info.name, kernel);
+            return NULL;
+        }
+    }
+}
+
+void tsr_tile_launch_over(tsr_step *step, tsr_launch *launch, const tsr_tile_product *product, const tsr_tile *tile,
+                          tsr_status *status)
+{
+    const size_t local[3] = {(size_t)tile->group_columns, (size_t)tile->group_rows, 1};
+    const size_t global[3] = {(size_t)tsr_divide_up(product->columns, columns_of(tile)) * local[0],
+                              (size_t)tsr_divide_up(product->rows, rows_of(tile)) * local[1], (size_t)product->splits};
+    tsr_launch_over(step, launch, 3, global, local, false, status);
+}
