@@ -72,19 +72,6 @@ INLINED void fetch_gradients(GRADIENT_ARGUMENTS, const TILE_SPACE int *restrict 
     }
 }
 
-/* Columns of the tile that a work-item adds up for db. */
-#define BIASES ((TILE_COLUMNS + GROUP - 1) / GROUP)
-
-INLINED void add_columns(const TILE_SPACE float *right, float *bias)
-{
-#pragma unroll
-    for (int b = 0; b < BIASES; b++) {
-        int column = tile_item() + b * GROUP;
-        if (TILE_COLUMNS % GROUP && column >= TILE_COLUMNS) continue;
-        for (int k = 0; k < TILE_DEPTH; k++) bias[b] += right[k * RIGHT_PITCH + column];
-    }
-}
-
 __attribute__((reqd_work_group_size(GROUP_COLUMNS, GROUP_ROWS, 1))) __kernel void
 conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
 #if WEIGHTS
@@ -113,9 +100,9 @@ conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
     }
     tile_clear(sum);
 #if BIAS
-    float bias[BIASES];
+    float bias[TILE_COLUMN_SUMS];
 #pragma unroll
-    for (int b = 0; b < BIASES; b++) bias[b] = 0.0f;
+    for (int b = 0; b < TILE_COLUMN_SUMS; b++) bias[b] = 0.0f;
 #endif
 
     locate(cells, first, end, conv_rows, conv_columns, order, clock);
@@ -129,7 +116,7 @@ conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
             tile_multiply(left, right, sum);
 #endif
 #if BIAS
-            if (first_row == 0) add_columns(right, bias);
+            if (first_row == 0) tile_add_columns(right, bias);
 #endif
         }
         tile_barrier();
@@ -154,7 +141,7 @@ conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
 #if BIAS
     if (first_row == 0)
 #pragma unroll
-        for (int b = 0; b < BIASES; b++) {
+        for (int b = 0; b < TILE_COLUMN_SUMS; b++) {
             int column = tile_item() + b * GROUP, f = first_filter + column;
             if (column < TILE_COLUMNS && f < FILTERS) db[(size_t)partition * db_stride + f] = bias[b];
         }

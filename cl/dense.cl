@@ -1,130 +1,116 @@
-/* The dense layer's matrix products on any device: c = a b, rows x depth times depth x columns, with an optional bias.
+/* The dense layer's matrix products on any device: c = a b, rows x depth times depth x columns.
  *
  *   forward               y  = x w + b      a = x,   b = w
  *   gradient by data      dx = dy w^T       a = dy,  b = w, BY_DEPTH
- *   gradient by weights   dw = x^T dy       a = x, not BY_DEPTH,  b = dy
+ *   gradient by weights   dw = x^T dy       a = x, not BY_DEPTH,  b = dy;   db = the sums of dy's columns
  *
- * dense_gemm: dimension 0 runs over tiles of columns, 1 over tiles of rows, 2 over chunks of the depth; with several
- * chunks c is a stack of partial sums [chunk][rows][columns], which dense_sum adds in order. A work-group of GROUP x
- * GROUP computes a tile of GROUP * ITEM rows and columns. Each work-item keeps ITEM x ITEM sums in registers, GROUP apart,
- * so that stores are contiguous across the group, and the tiles of a and b pass through local memory: each value is read
- * from memory once a group and from local memory ITEM times less often than it is used. GROUP 1 is the same without
- * local memory and barriers, for devices that allow no more.
+ * The depth is cut into chunks, each of which yields a partial sum of c: a stack, of which the first has the bias. tile.cl
+ * computes them: its terms are the depth.
  *
- * Macros: GROUP       work-items of a group in each dimension; 1: no local memory
- *         ITEM        rows and columns of a work-item
- *         DEPTH       depth of a tile in local memory
- *         A_BY_DEPTH  1: a[row][depth], 0: a[depth][row]
- *         B_BY_DEPTH  1: b[column][depth], 0: b[depth][column]
- *         BIAS        1: a bias is added to each row of c */
+ * Index space: (columns, rows, chunks), work-groups of GROUP_COLUMNS x GROUP_ROWS.
+ *
+ * Macros: those of tile.cl, where LEFT_ALONG_DEPTH also says: 1: a[row][depth], 0: a[depth][row],
+ *         and RIGHT_ALONG_DEPTH: 1: b[column][depth], 0: b[depth][column]
+ *         BIAS        1: a bias is added to each row of c
+ *         PRODUCT     1: c is stored
+ *         COLUMN_SUMS 1: the sums of b's columns are stored, a stack likewise */
+#include "tile.cl"
 
-#define TILE (GROUP * ITEM)
-
-#if A_BY_DEPTH
-#define A_AT(row, p) a[(size_t)(row)*a_stride + (p)]
+#if LEFT_ALONG_DEPTH
+#define A_AT(row, p) (a + ((size_t)(row)*a_stride + (p)))
 #else
-#define A_AT(row, p) a[(size_t)(p)*a_stride + (row)]
+#define A_AT(row, p) (a + ((size_t)(p)*a_stride + (row)))
 #endif
-#if B_BY_DEPTH
-#define B_AT(p, column) b[(size_t)(column)*b_stride + (p)]
+#if RIGHT_ALONG_DEPTH
+#define B_AT(column, p) (b + ((size_t)(column)*b_stride + (p)))
 #else
-#define B_AT(p, column) b[(size_t)(p)*b_stride + (column)]
+#define B_AT(column, p) (b + ((size_t)(p)*b_stride + (column)))
 #endif
 
-#if GROUP > 1
-/* A TILE x DEPTH tile of a (or b) into local memory, zeros where it reaches past the matrix; the work-items walk along
- * what is contiguous in memory. */
-static void load_a(__global const float *restrict a, __local float tile[DEPTH][TILE + 1], int a_stride, int row0,
-                   int rows, int p0, int p1, int item)
+/* The terms from p0 on, before p1, of rows from `first` on, before `rows`; and of columns likewise. */
+INLINED void fetch_a(const __global float *a, int a_stride, int first, int rows, int p0, int p1, float *to)
 {
-    for (int i = item; i < TILE * DEPTH; i += GROUP * GROUP) {
-#if A_BY_DEPTH
-        int row = i / DEPTH, p = i % DEPTH;
-#else
-        int row = i % TILE, p = i / TILE;
-#endif
-        tile[p][row] = row0 + row < rows && p0 + p < p1 ? A_AT(row0 + row, p0 + p) : 0.0f;
+#pragma unroll
+    for (int slot = 0; slot < LEFT_SLOTS; slot++) {
+        int row = first + left_line(slot), p = p0 + left_term(slot);
+        tile_fetch(LEFT_VECTOR, A_AT(row, p), left_has(slot) && row < rows && p < p1, to + slot * LEFT_VECTOR);
     }
 }
 
-static void load_b(__global const float *restrict b, __local float tile[DEPTH][TILE + 1], int b_stride, int column0,
-                   int columns, int p0, int p1, int item)
+INLINED void fetch_b(const __global float *b, int b_stride, int first, int columns, int p0, int p1, float *to)
 {
-    for (int i = item; i < TILE * DEPTH; i += GROUP * GROUP) {
-#if B_BY_DEPTH
-        int column = i / DEPTH, p = i % DEPTH;
-#else
-        int column = i % TILE, p = i / TILE;
-#endif
-        tile[p][column] = column0 + column < columns && p0 + p < p1 ? B_AT(p0 + p, column0 + column) : 0.0f;
+#pragma unroll
+    for (int slot = 0; slot < RIGHT_SLOTS; slot++) {
+        int column = first + right_line(slot), p = p0 + right_term(slot);
+        tile_fetch(RIGHT_VECTOR, B_AT(column, p), right_has(slot) && column < columns && p < p1,
+                   to + slot * RIGHT_VECTOR);
     }
 }
 
-__attribute__((reqd_work_group_size(GROUP, GROUP, 1)))
-#endif
-__kernel void
-dense_gemm(__global const float *restrict a, __global const float *restrict b,
+__attribute__((reqd_work_group_size(GROUP_COLUMNS, GROUP_ROWS, 1))) __kernel void
+dense_gemm(const __global float *restrict a, const __global float *restrict b,
 #if BIAS
-           __global const float *restrict bias,
+           const __global float *restrict bias,
 #endif
-           __global float *restrict c, int rows, int columns, int depth, int a_stride, int b_stride, int chunk)
+#if PRODUCT
+           __global float *restrict c, int c_stride,
+#endif
+#if COLUMN_SUMS
+           __global float *restrict column_sums, int column_sums_stride,
+#endif
+           int rows, int columns, int depth, int a_stride, int b_stride, int chunk)
 {
-    int part = (int)get_global_id(2);
-    int p0 = part * chunk, p1 = min(p0 + chunk, depth);
-    float sums[ITEM][ITEM];
+    TILE_MEMORY(left, TILE_DEPTH * LEFT_PITCH);
+    TILE_MEMORY(right, TILE_DEPTH * RIGHT_PITCH);
+    float next_a[LEFT_SLOTS * LEFT_VECTOR], next_b[RIGHT_SLOTS * RIGHT_VECTOR], sum[ITEM_ROWS * ITEM_COLUMNS];
+    const int part = get_group_id(2), p0 = part * chunk, p1 = min(p0 + chunk, depth);
+    const int first_row = get_group_id(1) * TILE_ROWS, first_column = get_group_id(0) * TILE_COLUMNS;
+    tile_clear(sum);
+#if COLUMN_SUMS
+    float of_columns[TILE_COLUMN_SUMS];
 #pragma unroll
-    for (int i = 0; i < ITEM; i++)
-#pragma unroll
-        for (int j = 0; j < ITEM; j++) sums[i][j] = 0.0f;
-
-#if GROUP > 1
-    __local float a_tile[DEPTH][TILE + 1], b_tile[DEPTH][TILE + 1];
-    int x = (int)get_local_id(0), y = (int)get_local_id(1), item = y * GROUP + x;
-    int row0 = (int)get_group_id(1) * TILE, column0 = (int)get_group_id(0) * TILE;
-    for (int p = p0; p < p1; p += DEPTH) {
-        load_a(a, a_tile, a_stride, row0, rows, p, p1, item);
-        load_b(b, b_tile, b_stride, column0, columns, p, p1, item);
-        barrier(CLK_LOCAL_MEM_FENCE);
-#pragma unroll
-        for (int q = 0; q < DEPTH; q++) {
-            float u[ITEM], v[ITEM];
-#pragma unroll
-            for (int i = 0; i < ITEM; i++) u[i] = a_tile[q][y + i * GROUP];
-#pragma unroll
-            for (int j = 0; j < ITEM; j++) v[j] = b_tile[q][x + j * GROUP];
-#pragma unroll
-            for (int i = 0; i < ITEM; i++)
-#pragma unroll
-                for (int j = 0; j < ITEM; j++) sums[i][j] += u[i] * v[j];
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-#else
-    int x = 0, y = 0, row0 = (int)get_global_id(1) * TILE, column0 = (int)get_global_id(0) * TILE;
-    for (int p = p0; p < p1; p++) {
-        float u[ITEM], v[ITEM];
-#pragma unroll
-        for (int i = 0; i < ITEM; i++) u[i] = A_AT(min(row0 + i, rows - 1), p);
-#pragma unroll
-        for (int j = 0; j < ITEM; j++) v[j] = B_AT(p, min(column0 + j, columns - 1));
-#pragma unroll
-        for (int i = 0; i < ITEM; i++)
-#pragma unroll
-            for (int j = 0; j < ITEM; j++) sums[i][j] += u[i] * v[j];
-    }
+    for (int i = 0; i < TILE_COLUMN_SUMS; i++) of_columns[i] = 0.0f;
 #endif
 
-    c += (size_t)part * rows * columns;
+    for (int p = p0; p < p1 + TILE_DEPTH; p += TILE_DEPTH) {
+        fetch_a(a, a_stride, first_row, rows, p, p1, next_a);
+        fetch_b(b, b_stride, first_column, columns, p, p1, next_b);
+        if (p > p0) {
+#if PRODUCT
+            tile_multiply(left, right, sum);
+#endif
+#if COLUMN_SUMS
+            if (first_row == 0) tile_add_columns(right, of_columns);
+#endif
+        }
+        tile_barrier();
+        left_keep(left, next_a);
+        right_keep(right, next_b);
+        tile_barrier();
+    }
+
+#if PRODUCT
+    c += (size_t)part * c_stride;
 #pragma unroll
-    for (int i = 0; i < ITEM; i++)
+    for (int m = 0; m < ITEM_ROWS; m++)
 #pragma unroll
-        for (int j = 0; j < ITEM; j++) {
-            int row = row0 + y + i * GROUP, column = column0 + x + j * GROUP;
+        for (int t = 0; t < ITEM_COLUMNS; t++) {
+            int row = first_row + tile_row(m), column = first_column + tile_column(t);
             if (row >= rows || column >= columns) continue;
+            float value = sum[m * ITEM_COLUMNS + t];
 #if BIAS
-            c[(size_t)row * columns + column] = sums[i][j] + bias[column];
-#else
-            c[(size_t)row * columns + column] = sums[i][j];
+            if (part == 0) value += bias[column];
 #endif
+            c[(size_t)row * columns + column] = value;
         }
+#endif
+#if COLUMN_SUMS
+    if (first_row == 0)
+#pragma unroll
+        for (int i = 0; i < TILE_COLUMN_SUMS; i++) {
+            int of_tile = tile_item() + i * GROUP, column = first_column + of_tile;
+            if (of_tile < TILE_COLUMNS && column < columns)
+                column_sums[(size_t)part * column_sums_stride + column] = of_columns[i];
+        }
+#endif
 }

@@ -1,23 +1,14 @@
 /* What goes with the dense layer's matrix products wherever those are computed, a work-item an element.
  *
- *   dense_sum             c[i] = the sum of a stack of partial sums in order, + bias[i % columns] with BIAS
+ *   dense_sum             c[i] = the sum of a stack of partial sums in order
  *   dense_bias            c[i] = bias[i % columns]: for a product that adds to it
- *   dense_bias_gradient   db[u] = sum over m of dy[m,u]
- *
- * Macros: BIAS  1: dense_sum adds a bias */
-__kernel void dense_sum(__global const float *restrict partials,
-#if BIAS
-                        __global const float *restrict bias,
-#endif
-                        __global float *restrict c, int count, int columns, int chunks)
+ *   dense_bias_gradient   db[u] = sum over m of dy[m,u] */
+__kernel void dense_sum(__global const float *restrict partials, __global float *restrict c, int count, int chunks)
 {
     int i = (int)get_global_id(0);
     if (i >= count) return;
     float sum = 0.0f;
     for (int part = 0; part < chunks; part++) sum += partials[(size_t)part * count + i];
-#if BIAS
-    sum += bias[i % columns];
-#endif
     c[i] = sum;
 }
 

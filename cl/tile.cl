@@ -165,4 +165,17 @@ INLINED void tile_multiply(const TILE_SPACE float *restrict left, const TILE_SPA
     }
 }
 
+/* A sum by work-item of some columns of the right factor: of column tile_item(), of GROUP further, and so on. */
+#define TILE_COLUMN_SUMS ((TILE_COLUMNS + GROUP - 1) / GROUP)
+
+INLINED void tile_add_columns(const TILE_SPACE float *right, float *sums)
+{
+#pragma unroll
+    for (int i = 0; i < TILE_COLUMN_SUMS; i++) {
+        int column = tile_item() + i * GROUP;
+        if (TILE_COLUMNS % GROUP && column >= TILE_COLUMNS) continue;
+        for (int k = 0; k < TILE_DEPTH; k++) sums[i] += right[k * RIGHT_PITCH + column];
+    }
+}
+
 #endif

@@ -1,15 +1,16 @@
-/* The dense layer and its gradients on any device: tiles in local memory, or in registers alone where the device allows
+/* The dense layer and its gradients on any device: tiles in local memory, or in private memory where the device allows
  * only work-groups of one. */
 #include "ops/dense.h"
+#include "ops/tile.h"
 
 #include <stdio.h>
 
-#define GROUP       8 /* work-items of a group in each dimension, each with ITEM x ITEM sums */
-#define ITEM        4
-#define DEPTH       16
+#define TILE        32  /* rows and columns of a small tile */
+#define DEPTH       16  /* of a tile */
 #define CHUNK_LEAST 64  /* depth that is worth a partial sum of its own */
 #define GROUPS      256 /* work-groups that are enough to fill a device */
 #define CHUNKS      32
+#define MOST_FLOATS (4 << 20) /* of all partial sums */
 
 bool tsr_is_dense_product(tsr_kind kind)
 {
@@ -43,16 +44,24 @@ tsr_dense_product tsr_dense_product_of(const tsr_span *span)
     return product;
 }
 
-/* How the depth is split: by the shape alone, so that a thin product still fills the device. */
+/* How the depth is split: by the shape alone, so that a thin product still fills the device; into chunks that vectors
+ * do not straddle. */
 static void divide(const tsr_dense_product *product, int32_t *chunk, int32_t *chunks)
 {
-    int64_t tiles = tsr_divide_up(product->rows, GROUP * ITEM) * tsr_divide_up(product->columns, GROUP * ITEM);
-    int64_t most = GROUPS / tiles;
+    int64_t tiles = tsr_divide_up(product->rows, TILE) * tsr_divide_up(product->columns, TILE);
+    int64_t most = GROUPS / tiles, floats = (int64_t)product->rows * product->columns;
     if (most > CHUNKS) most = CHUNKS;
     if (most > product->depth / CHUNK_LEAST) most = product->depth / CHUNK_LEAST;
+    if (most > MOST_FLOATS / floats) most = MOST_FLOATS / floats;
     if (most < 1) most = 1;
-    *chunk = tsr_divide_up(product->depth, most);
-    *chunks = tsr_divide_up(product->depth, *chunk);
+    *chunk = (int32_t)tsr_round_up(tsr_divide_up(product->depth, most), 4);
+    *chunks = (int32_t)tsr_divide_up(product->depth, *chunk);
+}
+
+/* The sums of b's columns are wanted: the bias's gradient. */
+static bool wants_column_sums(const tsr_span *span, const tsr_dense_product *product)
+{
+    return product->bias_gradient != TSR_NONE && tsr_span_stores(span, product->bias_gradient);
 }
 
 static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
@@ -67,71 +76,60 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     tsr_dense_product product = tsr_dense_product_of(span);
     int32_t chunk, chunks;
     divide(&product, &chunk, &chunks);
-    if (chunks > 1) needs->workspace = (size_t)chunks * (size_t)product.rows * (size_t)product.columns * sizeof(float);
+    if (chunks == 1) return true;
+    /* A stack is left to its reader where that adds stacks; else it is added here. */
+    tsr_needs_partials(needs, product.c, chunks);
+    if (wants_column_sums(span, &product)) tsr_needs_partials(needs, product.bias_gradient, chunks);
+    needs->workspace = (size_t)chunks * (size_t)product.rows * (size_t)product.columns * sizeof(float);
     return true;
 }
 
-/* Begins the launch of the product for groups of `group`. */
-static tsr_launch *begin(tsr_step *step, const tsr_dense_product *product, bool bias, int group, tsr_status *status)
+/* Short depths have zeros in the tile: shapes share programs. */
+static tsr_tile_product tile_product_of(const tsr_dense_product *p, int32_t chunk, int32_t chunks)
 {
-    char options[160];
-    snprintf(options, sizeof options, "-DGROUP=%d -DITEM=%d -DDEPTH=%d -DA_BY_DEPTH=%d -DB_BY_DEPTH=%d -DBIAS=%d",
-             group, ITEM, DEPTH, product->a_by_depth, product->b_by_depth, bias);
-    return tsr_step_launch(step, "dense.cl", options, "dense_gemm", status);
-}
-
-/* Whether the device, and then the kernel on it, allow groups of GROUP x GROUP with their tiles in local memory. */
-static bool device_allows(const tsr_device *device)
-{
-    const tsr_device_info *info = &device->info;
-    return info->max_work_group >= GROUP * GROUP && info->max_work_items[0] >= GROUP &&
-           info->max_work_items[1] >= GROUP && info->local_memory >= 2 * DEPTH * (GROUP * ITEM + 1) * sizeof(float);
-}
-
-static bool kernel_allows(const tsr_device *device, cl_kernel kernel)
-{
-    size_t limit = 0;
-    return tsr_kernel_limit(device, kernel, &limit) == TSR_OK && limit >= GROUP * GROUP;
-}
-
-static void launch_product(tsr_step *step, const tsr_dense_product *product, tsr_status *status)
-{
-    const tsr_device *device = step->target->device;
-    int32_t chunk, chunks;
-    divide(product, &chunk, &chunks);
-    bool bias = product->bias != TSR_NONE && chunks == 1;
-    int group = device_allows(device) ? GROUP : 1;
-    tsr_launch *gemm = begin(step, product, bias, group, status);
-    if (*status == TSR_OK && group > 1 && !kernel_allows(device, gemm->kernel)) {
-        clReleaseKernel(gemm->kernel);
-        step->launch_count--;
-        group = 1;
-        gemm = begin(step, product, bias, group, status);
-    }
-    tsr_launch_value(step, gemm, product->a, status);
-    tsr_launch_value(step, gemm, product->b, status);
-    if (bias) tsr_launch_value(step, gemm, product->bias, status);
-    if (chunks > 1)
-        tsr_launch_workspace(step, gemm, status);
-    else
-        tsr_launch_value(step, gemm, product->c, status);
-    int32_t arguments[] = {product->rows,     product->columns,  product->depth,
-                           product->a_stride, product->b_stride, chunk};
-    for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) tsr_launch_int(gemm, arguments[i], status);
-    size_t side = (size_t)group, tile = side * ITEM;
-    size_t global[] = {tsr_divide_up(product->columns, tile) * side, tsr_divide_up(product->rows, tile) * side,
-                       (size_t)chunks};
-    tsr_launch_over(step, gemm, 3, global, (size_t[]){side, side, 1}, false, status);
-    if (chunks > 1) tsr_dense_sum(step, product, chunks, status);
+    return (tsr_tile_product){.rows = p->rows,
+                              .columns = p->columns,
+                              .depth = tsr_round_up(chunk, DEPTH),
+                              .splits = chunks,
+                              .row_unit = 1,
+                              .left_along_depth = p->a_by_depth,
+                              .right_along_depth = p->b_by_depth,
+                              .left_contiguous = p->a_stride,
+                              .right_contiguous = p->b_stride};
 }
 
 static tsr_status prepare(tsr_step *step)
 {
     tsr_status status = TSR_OK;
-    tsr_dense_product product = tsr_dense_product_of(step->span);
-    if (tsr_span_stores(step->span, product.c)) launch_product(step, &product, &status);
-    if (product.bias_gradient != TSR_NONE && tsr_span_stores(step->span, product.bias_gradient))
-        tsr_dense_bias_gradient(step, &product, &status);
+    tsr_dense_product p = tsr_dense_product_of(step->span);
+    bool product = tsr_span_stores(step->span, p.c), column_sums = wants_column_sums(step->span, &p);
+    bool stack = product && tsr_step_view(step, p.c)->partials > 1;
+    int32_t chunk, chunks;
+    divide(&p, &chunk, &chunks);
+    tsr_tile_product shape = tile_product_of(&p, chunk, chunks);
+    tsr_tile tile;
+    char options[64];
+    snprintf(options, sizeof options, "-D BIAS=%d -D PRODUCT=%d -D COLUMN_SUMS=%d", p.bias != TSR_NONE, product,
+             column_sums);
+    tsr_launch *gemm = tsr_tile_launch(step, "dense.cl", "dense_gemm", options, &shape, &tile, &status);
+    tsr_launch_value(step, gemm, p.a, &status);
+    tsr_launch_value(step, gemm, p.b, &status);
+    if (p.bias != TSR_NONE) tsr_launch_value(step, gemm, p.bias, &status);
+    if (product && chunks > 1 && !stack) {
+        tsr_launch_workspace(step, gemm, &status);
+        tsr_launch_int(gemm, p.rows * p.columns, &status);
+    } else if (product) {
+        tsr_launch_value(step, gemm, p.c, &status);
+        tsr_launch_int(gemm, tsr_step_view(step, p.c)->partial_stride, &status);
+    }
+    if (column_sums) {
+        tsr_launch_value(step, gemm, p.bias_gradient, &status);
+        tsr_launch_int(gemm, tsr_step_view(step, p.bias_gradient)->partial_stride, &status);
+    }
+    const int32_t numbers[] = {p.rows, p.columns, p.depth, p.a_stride, p.b_stride, chunk};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) tsr_launch_int(gemm, numbers[i], &status);
+    tsr_tile_launch_over(step, gemm, &shape, &tile, &status);
+    if (product && chunks > 1 && !stack) tsr_dense_sum(step, &p, chunks, &status);
     return status;
 }
 

@@ -24,7 +24,7 @@ tsr_dense_product tsr_dense_product_of(const tsr_span *span);
 /* What goes with a product wherever it is computed (dense_bias.c); each adds a launch to the step.
  * Puts the bias into every row of c, for a product that adds to it. */
 void tsr_dense_bias(tsr_step *step, const tsr_dense_product *product, tsr_status *status);
-/* Adds up the stack of `chunks` partial sums in the workspace, and the bias, into c. */
+/* Adds up the stack of `chunks` partial sums in the workspace into c. */
 void tsr_dense_sum(tsr_step *step, const tsr_dense_product *product, int32_t chunks, tsr_status *status);
 /* Computes product->bias_gradient. */
 void tsr_dense_bias_gradient(tsr_step *step, const tsr_dense_product *product, tsr_status *status);

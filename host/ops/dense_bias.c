@@ -18,13 +18,10 @@ void tsr_dense_bias(tsr_step *step, const tsr_dense_product *product, tsr_status
 
 void tsr_dense_sum(tsr_step *step, const tsr_dense_product *product, int32_t chunks, tsr_status *status)
 {
-    bool bias = product->bias != TSR_NONE;
-    tsr_launch *launch = tsr_step_launch(step, "dense_bias.cl", bias ? "-DBIAS=1" : "-DBIAS=0", "dense_sum", status);
+    tsr_launch *launch = tsr_step_launch(step, "dense_bias.cl", "", "dense_sum", status);
     tsr_launch_workspace(step, launch, status);
-    if (bias) tsr_launch_value(step, launch, product->bias, status);
     tsr_launch_value(step, launch, product->c, status);
     tsr_launch_int(launch, (int32_t)count_of(product), status);
-    tsr_launch_int(launch, product->columns, status);
     tsr_launch_int(launch, chunks, status);
     tsr_launch_elements(step, launch, count_of(product), status);
 }
