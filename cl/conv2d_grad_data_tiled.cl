@@ -95,6 +95,7 @@ conv2d_grad_data_tiled(GRADIENT_ARGUMENTS, const __global float *restrict w, __g
 
     /* Phases need not be alike in size: a group beyond the last pixel has no terms. */
     const int terms = first_pixel < pixels ? t.count * FILTERS : 0;
+#pragma unroll 1
     for (int depth = 0; depth < terms + TILE_DEPTH; depth += TILE_DEPTH) {
         fetch_gradients(GRADIENT_VALUES, places, t, depth, conv_rows, conv_columns, gradient);
         fetch_weights(w, t, depth, first_channel, weights);

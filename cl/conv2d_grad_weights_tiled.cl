@@ -107,6 +107,7 @@ conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
 
     locate(cells, first, end, conv_rows, conv_columns, order, clock);
     tile_barrier();
+#pragma unroll 1
     for (int cell = first; cell < end + TILE_DEPTH; cell += TILE_DEPTH) {
         fetch_pixels(x, order, clock, x_origin, x_image, x_row, scale, lines, cells, height, width, top, left_padding,
                      pixels);

@@ -88,6 +88,7 @@ conv2d_tiled(IMAGES_ARGUMENTS, __global const float *restrict w,
     }
     tile_clear(sum);
 
+#pragma unroll 1
     for (int depth = 0; depth < DEPTH + TILE_DEPTH; depth += TILE_DEPTH) {
         fetch_pixels(places, depth, x_row, scale, height, width, pixels);
         fetch_weights(w, depth, first_filter, filters, weights);

@@ -72,6 +72,7 @@ dense_gemm(const __global float *restrict a, const __global float *restrict b,
     for (int i = 0; i < TILE_COLUMN_SUMS; i++) of_columns[i] = 0.0f;
 #endif
 
+#pragma unroll 1
     for (int p = p0; p < p1 + TILE_DEPTH; p += TILE_DEPTH) {
         fetch_a(a, a_stride, first_row, rows, p, p1, next_a);
         fetch_b(b, b_stride, first_column, columns, p, p1, next_b);

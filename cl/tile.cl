@@ -14,6 +14,8 @@
  *       left_keep, right_keep     what was fetched goes to local memory
  *       tile_barrier
  *
+ * (That loop is not to be unrolled: what is fetched for several times would take the registers of the sums.)
+ *
  * A fetch is SLOTS times VECTOR numbers a work-item. Where a factor is contiguous ALONG_DEPTH, neighbouring work-items
  * fetch neighbouring terms of one line (row or column); otherwise neighbouring lines of one term: left_line(slot) and
  * left_term(slot) say which. A work-item's lines are ROW_UNIT (or COLUMN_UNIT) neighbours, then as many that lie a
