@@ -48,7 +48,7 @@ INLINED void fetch_b(const __global float *b, int b_stride, int first, int colum
 }
 
 __attribute__((reqd_work_group_size(GROUP_COLUMNS, GROUP_ROWS, 1))) __kernel void
-dense_gemm(const __global float *restrict a, const __global float *restrict b,
+dense_gemm(__global const float *restrict a, __global const float *restrict b,
 #if BIAS
            const __global float *restrict bias,
 #endif

@@ -181,11 +181,10 @@ static bool kernel_fits(const tsr_step *step, const tsr_launch *launch, const ts
     const tsr_device *device = step->target->device;
     size_t limit = 0;
     cl_ulong local = 0;
+    *status = tsr_kernel_limit(device, launch->kernel, &limit);
+    if (*status != TSR_OK) return false;
     cl_int code =
-        clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
-    if (code == CL_SUCCESS)
-        code =
-            clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
+        clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     *status = tsr_check(code, device, "asking for a kernel's limits");
     return (size_t)items_of(t) <= limit && (items_of(t) == 1 || local <= device->info.local_memory);
 }
