@@ -114,9 +114,12 @@ void tsr_profile_event(tsr_device *device, const char *name, cl_event event)
 tsr_status tsr_enqueue_kernel(tsr_device *device, cl_kernel kernel, const char *name, cl_uint dimensions,
                               const size_t *global, const size_t *local)
 {
+    static const size_t one[] = {1, 1, 1};
     cl_event event = NULL;
     tsr_status status = tsr_enqueue_barrier(device);
     if (status) return status;
+    /* PoCL 3.1 aborts when it has to choose where there is no choice. */
+    if (!local && device->info.max_work_group == 1) local = one;
     cl_int code = clEnqueueNDRangeKernel(device->queue, kernel, dimensions, NULL, global, local, 0, NULL,
                                          device->profile ? &event : NULL);
     if (code != CL_SUCCESS) {
