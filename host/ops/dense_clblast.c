@@ -13,6 +13,10 @@
 #define WORK_ITEMS   32
 #define LOCAL_MEMORY (16 * 1024)
 
+/* A product with a side shorter than this is left to the native kernels, which split its depth and keep partial sums
+ * and the bias in the same launch, unless CLBlast is asked for. */
+#define THIN 64
+
 static CLBlastTranspose transpose_a(const tsr_dense_product *product)
 {
     return product->a_by_depth ? CLBlastTransposeNo : CLBlastTransposeYes;
@@ -50,6 +54,9 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
         return tsr_refuse(needs, "CLBlast needs %d bytes of local memory", LOCAL_MEMORY);
     if (tsr_has_quirk(info, TSR_QUIRK_NO_CLBLAST)) return tsr_refuse(needs, "CLBlast is not fit for this device");
     tsr_dense_product product = tsr_dense_product_of(span);
+    if (target->gemm == TSR_GEMM_AUTO && (product.rows < THIN || product.columns < THIN || product.depth < THIN))
+        return tsr_refuse(needs, "a product of %d x %d x %d is too thin", (int)product.rows, (int)product.depth,
+                          (int)product.columns);
     needs->workspace = temporary_bytes(target, &product);
     return true;
 }

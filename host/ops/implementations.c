@@ -10,9 +10,12 @@
 #endif
 
 #define TSR_IMPLEMENTATION_LIST(X)                                                                                     \
-    X(tail_cpu)                       /* activation?, dropout?, dense, loss and back to activation_grad? */            \
-    X(tail_evaluation_cpu)            /* activation?, dense, softmax_cross_entropy, accumulate */                      \
-    X(tail_prediction_cpu)            /* activation (softmax), dense, activation? */                                   \
+    X(tail_cpu)            /* activation?, dropout?, dense, loss and back to activation_grad? */                       \
+    X(tail_evaluation_cpu) /* activation?, dense, softmax_cross_entropy, accumulate */                                 \
+    X(tail_prediction_cpu) /* activation (softmax), dense, activation? */                                              \
+    X(tail_group)          /* the same three for GPUs */                                                               \
+    X(tail_evaluation_group)                                                                                           \
+    X(tail_prediction_group)                                                                                           \
     X(dense_grad_update_cpu)          /* dense_grad_weights, dense_grad_data?, activation_grad?, update */             \
     X(conv2d_winograd_activation_cpu) /* activation, pool2d?, conv2d */                                                \
     X(conv2d_winograd_pool_cpu)       /* pool2d, conv2d */                                                             \

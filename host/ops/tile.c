@@ -107,8 +107,33 @@ static bool halve_columns(tsr_tile *t, int32_t few)
     return true;
 }
 
-/* Few columns or rows need no wide tile; the work-items go where there is more to do, as long as what each of them
- * fetches does not fill its registers. */
+/* Numbers of a factor that are fetched together into so much of the tile, where it is contiguous so far. */
+static int vector_of(int32_t contiguous, int32_t extent)
+{
+    return contiguous % 4 == 0 && extent % 4 == 0 ? 4 : 1;
+}
+
+static int left_vector(const tsr_tile_product *p, const tsr_tile *t)
+{
+    return vector_of(p->left_contiguous, p->left_along_depth ? t->depth : rows_of(t));
+}
+
+static int right_vector(const tsr_tile_product *p, const tsr_tile *t)
+{
+    return vector_of(p->right_contiguous, p->right_along_depth ? t->depth : columns_of(t));
+}
+
+/* A work-item keeps a place in registers for each of its fetches: beside the sums there is room for so many. */
+static void limit_fetches(const tsr_tile_product *p, tsr_tile *t)
+{
+    const int32_t most = 8;
+    while (rows_of(t) * t->depth > most * items_of(t) * left_vector(p, t) && t->item_rows > 1)
+        if (!halve_item_rows(p, t)) break;
+    while (columns_of(t) * t->depth > most * items_of(t) * right_vector(p, t) && t->item_columns > 1)
+        t->item_columns /= 2;
+}
+
+/* Few columns or rows need no wide tile; the work-items go where there is more to do. */
 static void narrow(const tsr_device_info *info, const tsr_tile_product *p, tsr_tile *t)
 {
     const int32_t few = 64, most_rows = 32, least_columns = 8;
@@ -154,15 +179,10 @@ bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *p, tsr
     }
     narrow(info, p, t);
     if (t->depth > p->depth) t->depth = p->depth > 1 ? (int32_t)p->depth : 1;
+    limit_fetches(p, t);
     while (!fits(info, t))
         if (!tsr_tile_shrink(p, t)) return false;
     return true;
-}
-
-/* Numbers that are fetched together: of a factor that is contiguous so far, into so much of the tile. */
-static int vector_of(int32_t contiguous, int32_t extent)
-{
-    return contiguous % 4 == 0 && extent % 4 == 0 ? 4 : 1;
 }
 
 static void make_options(const tsr_tile_product *p, const tsr_tile *t, const char *others, char *options)
@@ -171,8 +191,7 @@ static void make_options(const tsr_tile_product *p, const tsr_tile *t, const cha
              "-D GROUP_ROWS=%d -D GROUP_COLUMNS=%d -D ITEM_ROWS=%d -D ITEM_COLUMNS=%d -D ROW_UNIT=%d -D TILE_DEPTH=%d "
              "-D LEFT_ALONG_DEPTH=%d -D RIGHT_ALONG_DEPTH=%d -D LEFT_VECTOR=%d -D RIGHT_VECTOR=%d %s",
              t->group_rows, t->group_columns, t->item_rows, t->item_columns, t->row_unit, t->depth, p->left_along_depth,
-             p->right_along_depth, vector_of(p->left_contiguous, p->left_along_depth ? t->depth : rows_of(t)),
-             vector_of(p->right_contiguous, p->right_along_depth ? t->depth : columns_of(t)), others);
+             p->right_along_depth, left_vector(p, t), right_vector(p, t), others);
 }
 
 /* Whether the kernel, once built, may have such work-groups: registers and local memory count only now. */

@@ -1,4 +1,5 @@
-/* The small end of a network in one launch on CPU-class devices, against the twins. */
+/* The small end of a network in one launch, on CPU-class devices by one work-item and on GPUs by one work-group,
+ * against the twins. */
 #include "support/tester.h"
 
 #include "device/device.h"
@@ -258,16 +259,21 @@ static int named(const test_case *t, const char *name)
     ck_abort_msg("there is no value %s", name);
 }
 
+/* The implementation for the device's class. */
+static const char *implementation(end wanted)
+{
+    bool cpu = test_device()->info.type == TSR_DEVICE_CPU;
+    if (wanted == PREDICT) return cpu ? "tail_prediction_cpu" : "tail_prediction_group";
+    if (wanted == EVALUATE) return cpu ? "tail_evaluation_cpu" : "tail_evaluation_group";
+    return cpu ? "tail_cpu" : "tail_group";
+}
+
 static void run(const tail_case *c)
 {
     test_case t = {.fill = TEST_INTEGERS, .seed = c->seed};
     want(&t, build(&t, c));
     int fused = (int)t.graph.primitive_count - (c->below > 0);
-    test_run_case(&t, &(test_options){.only = c->end == PREDICT    ? "tail_prediction_cpu"
-                                              : c->end == EVALUATE ? "tail_evaluation_cpu"
-                                                                   : "tail_cpu",
-                                      .fused = fused,
-                                      .vector_width = c->vector_width});
+    test_run_case(&t, &(test_options){.only = implementation(c->end), .fused = fused, .vector_width = c->vector_width});
 }
 
 START_TEST(agrees_with_the_twins)
@@ -352,7 +358,7 @@ START_TEST(labels_outside_the_classes)
         test_case t = {.fill = TEST_INTEGERS};
         want(&t, build(&t, &c));
         test_set(&t, named(&t, "labels"), (double[]){1, i ? 4 : -1, 2});
-        test_run_case(&t, &(test_options){.only = "tail_cpu"});
+        test_run_case(&t, &(test_options){.only = implementation(ADAM)});
     }
 }
 END_TEST
@@ -388,7 +394,6 @@ static bool is_used(const tail_case *c, const tsr_plan_options *options, const c
  * is wanted. */
 START_TEST(claims)
 {
-    if (test_device()->info.type != TSR_DEVICE_CPU) return;
     int steps;
     ck_assert(is_used(&reference, NULL, NULL, &steps));
     ck_assert_int_eq(steps, 2);
@@ -434,7 +439,6 @@ END_TEST
 /* The dense layer below leaves its partial sums to the tail to add, unless somebody wants the sum. */
 START_TEST(adds_the_partial_sums_of_the_layer_below)
 {
-    if (test_device()->info.type != TSR_DEVICE_CPU) return;
     for (int wanted = 0; wanted < 2; wanted++) {
         test_case t = {.fill = TEST_INTEGERS};
         build(&t, &reference);
@@ -449,6 +453,18 @@ START_TEST(adds_the_partial_sums_of_the_layer_below)
 }
 END_TEST
 
+/* On GPUs the group shrinks to what the device allows, down to one work-item. */
+START_TEST(group_shrinks_to_the_device)
+{
+    tsr_device_info *info = &test_device()->info, whole = *info;
+    for (int i = 0; i < 2; i++) {
+        info->max_work_items[0] = i ? 1 : 7;
+        run(&reference);
+    }
+    *info = whole;
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, agrees_with_the_twins);
@@ -458,10 +474,11 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, updates_by_an_older_mark_are_none_of_its_own);
     tcase_add_test(tests, labels_outside_the_classes);
     tcase_add_test(tests, claims);
+    tcase_add_test(tests, group_shrinks_to_the_device);
     tcase_add_test(tests, adds_the_partial_sums_of_the_layer_below);
 }
 
 int main(void)
 {
-    return test_run_on_cpus("tail_cpu", add_tests);
+    return test_run_both_classes("tail", add_tests);
 }
