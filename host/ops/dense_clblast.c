@@ -54,10 +54,15 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
         return tsr_refuse(needs, "CLBlast needs %d bytes of local memory", LOCAL_MEMORY);
     if (tsr_has_quirk(info, TSR_QUIRK_NO_CLBLAST)) return tsr_refuse(needs, "CLBlast is not fit for this device");
     tsr_dense_product product = tsr_dense_product_of(span);
-    if (target->gemm == TSR_GEMM_AUTO && (product.rows < THIN || product.columns < THIN || product.depth < THIN))
-        return tsr_refuse(needs, "a product of %d x %d x %d is too thin", (int)product.rows, (int)product.depth,
-                          (int)product.columns);
     needs->workspace = temporary_bytes(target, &product);
+    return true;
+}
+
+static bool suits(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    tsr_dense_product p = tsr_dense_product_of(span);
+    if (target->gemm == TSR_GEMM_AUTO && (p.rows < THIN || p.columns < THIN || p.depth < THIN))
+        return tsr_refuse(needs, "a product of %d x %d x %d is too thin", (int)p.rows, (int)p.depth, (int)p.columns);
     return true;
 }
 
@@ -118,6 +123,7 @@ const tsr_implementation tsr_implementation_dense_clblast = {.name = "dense_clbl
                                                              .anchor = TSR_KIND_DENSE,
                                                              .match = tsr_match_single,
                                                              .supports = supports,
+                                                             .suits = suits,
                                                              .prepare = prepare,
                                                              .enqueue = enqueue};
 
@@ -125,6 +131,7 @@ const tsr_implementation tsr_implementation_dense_grad_data_clblast = {.name = "
                                                                        .anchor = TSR_KIND_DENSE_GRAD_DATA,
                                                                        .match = tsr_match_single,
                                                                        .supports = supports,
+                                                                       .suits = suits,
                                                                        .prepare = prepare,
                                                                        .enqueue = enqueue};
 
@@ -132,6 +139,7 @@ const tsr_implementation tsr_implementation_dense_grad_weights_clblast = {.name 
                                                                           .anchor = TSR_KIND_DENSE_GRAD_WEIGHTS,
                                                                           .match = tsr_match_single,
                                                                           .supports = supports,
+                                                                          .suits = suits,
                                                                           .prepare = prepare,
                                                                           .enqueue = enqueue};
 #else

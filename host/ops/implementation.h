@@ -208,6 +208,11 @@ struct tsr_implementation {
     /* Whether it can run the span on the target, and what it needs. Refusals go through tsr_refuse. */
     bool (*supports)(const tsr_target *target, const tsr_span *span, tsr_needs *needs);
 
+    /* Whether it is a good first choice for a span that it supports, where nobody has measured; NULL: always. Where it
+     * is not, later ones of the list come first; a tuning, or a plan that names it, takes it all the same. Refusals go
+     * through tsr_refuse. */
+    bool (*suits)(const tsr_target *target, const tsr_span *span, tsr_needs *needs);
+
     /* Builds kernels and sets arguments. */
     tsr_status (*prepare)(tsr_step *step);
 

@@ -152,7 +152,10 @@ static tsr_status find_span(covering *c, const tsr_implementation *implementatio
         int p = found->span.primitives[i];
         if (c->claimed[p] && !tsr_primitive_row_of(c->graph->primitives[p].kind)->cheap) *take = false;
     }
-    if (*take && !implementation->supports(c->target, &found->span, &found->needs)) {
+    bool named = c->only && strcmp(c->only, implementation->name) == 0;
+    if (*take &&
+        !(implementation->supports(c->target, &found->span, &found->needs) &&
+          (named || !implementation->suits || implementation->suits(c->target, &found->span, &found->needs)))) {
         note(c, implementation, anchor, found->needs.reason);
         *take = false;
     }
