@@ -132,52 +132,14 @@ static tsr_status add_partials(tsr_check_graphs *graphs)
     return made ? TSR_OK : tsr_fail_memory("a check", sizeof primitive);
 }
 
-/* Matrix products that are not thin, which CLBlast takes. */
-static tsr_status add_wide_dense(tsr_check_graphs *graphs)
-{
-    enum { WIDE = 64 };
-    const int32_t extent[] = {WIDE, WIDE};
-    const tsr_dense_descriptor d = {.rows = WIDE, .inputs = WIDE, .units = WIDE, .bias = true};
-    tsr_graph *g = &graphs->graphs[graphs->count++];
-    int x = tsr_graph_value(g, "x", TSR_ROLE_INPUT, TSR_F32, 2, extent);
-    int w = tsr_graph_value(g, "w", TSR_ROLE_PARAMETER, TSR_F32, 2, extent);
-    int b = tsr_graph_value(g, "b", TSR_ROLE_PARAMETER, TSR_F32, 1, extent);
-    int y = tsr_graph_value(g, "dense", TSR_ROLE_TEMPORARY, TSR_F32, 2, extent);
-    int dy = tsr_graph_value(g, "dy", TSR_ROLE_INPUT, TSR_F32, 2, extent);
-    int dx = tsr_graph_value(g, "dx", TSR_ROLE_TEMPORARY, TSR_F32, 2, extent);
-    int dw = tsr_graph_value(g, "dw", TSR_ROLE_GRADIENT, TSR_F32, 2, extent);
-    int db = tsr_graph_value(g, "db", TSR_ROLE_GRADIENT, TSR_F32, 1, extent);
-    const tsr_primitive primitives[] = {
-        {.kind = TSR_KIND_DENSE, .input_count = 3, .inputs = {x, w, b}, .output_count = 1, .outputs = {y}},
-        {.kind = TSR_KIND_DENSE_GRAD_DATA, .input_count = 2, .inputs = {dy, w}, .output_count = 1, .outputs = {dx}},
-        {.kind = TSR_KIND_DENSE_GRAD_WEIGHTS,
-         .input_count = 2,
-         .inputs = {dy, x},
-         .output_count = 2,
-         .outputs = {dw, db}},
-    };
-    bool made = db == 7; /* the last of eight: none is missing */
-    for (size_t i = 0; i < sizeof primitives / sizeof *primitives && made; i++) {
-        tsr_primitive p = primitives[i];
-        p.layer = TSR_NONE;
-        p.as.dense = d;
-        made = tsr_graph_primitive(g, &p) != TSR_NONE;
-    }
-    if (!made) return tsr_fail_memory("a check", sizeof primitives);
-    g->values[b].slot = 1;
-    g->values[db].slot = 1;
-    return TSR_OK;
-}
-
 tsr_status tsr_check_graphs_create(tsr_check_graphs *graphs)
 {
-    enum { MOST = NETWORKS * PURPOSES + 2 };
+    enum { MOST = NETWORKS * PURPOSES + 1 };
     tsr_status status = TSR_OK;
     *graphs = (tsr_check_graphs){.graphs = tsr_alloc(MOST, sizeof *graphs->graphs)};
     if (!graphs->graphs) return tsr_fail_memory("a check", MOST * sizeof *graphs->graphs);
     for (int i = 0; i < NETWORKS && !status; i++) status = add_purposes(&networks[i], graphs);
-    if (!status) status = add_partials(graphs);
-    return status ? status : add_wide_dense(graphs);
+    return status ? status : add_partials(graphs);
 }
 
 void tsr_check_graphs_clear(tsr_check_graphs *graphs)
