@@ -25,7 +25,7 @@ if [ -e "$build/tests/libcapture.so" ]; then
     starting "a network"
     capture "$tests/../data/networks/reference.json"
     ended 0
-    hash=$(sed -n 's/^program \([0-9a-f]*\) .* -DCHANNELS=32 .*/\1/p' "$scratch/captured" | head -n 1)
+    hash=$(sed -n 's/^program \([0-9a-f]*\) .* -D *CHANNELS=32 .*/\1/p' "$scratch/captured" | head -n 1)
     grep -q "^launch $hash conv2d_[a-z_]* [1-9][0-9]* [0-9]* [0-9]*\$" "$scratch/captured" || wrong "no launch of $hash"
     head -n 1 "$scratch/$hash.cl" | grep -q '^#line 1 "conv2d_' || wrong "the source of $hash is not there"
 
