@@ -10,7 +10,7 @@ if [ "${TESSERA_TEST_KERAS:-}" != 1 ]; then
     echo "skipped: set TESSERA_TEST_KERAS=1 to test against the real Keras"
     exit 77
 fi
-program=$1
+tessera=$1
 . "$(dirname -- "$(readlink -f -- "$0")")/../tools/setup.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/tessera-keras-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -27,6 +27,6 @@ if [ -z "$keras3" ]; then
 fi
 
 code=0
-"$keras2" "$here/tests/keras/check.py" "$program" "$work" || code=1
-"$keras3" "$here/tests/keras/check.py" "$program" "$work" || code=1
+"$keras2" "$here/tests/keras/check.py" "$tessera" "$work" || code=1
+"$keras3" "$here/tests/keras/check.py" "$tessera" "$work" || code=1
 exit $code

@@ -181,6 +181,35 @@ echo 1 >"$tree/tests/drivers/oclgrind.code"
 ended 1 "check: these lanes of tests/drivers failed: intel oclgrind"
 rm -f -- "$tree"/tests/drivers/*.code
 
+new_system "the check against the real Keras"
+# shellcheck disable=SC2016
+printf '#!/bin/sh\necho "python $*"\n' >"$scratch/python"
+chmod +x "$scratch/python"
+run env TESSERA_TEST_KERAS=1 TESSERA_KERAS2_PYTHON="$scratch/python" TESSERA_KERAS3_PYTHON="$scratch/python" \
+    sh "$tests/test_keras.sh" /some/where/tessera
+ended 0 "check.py /some/where/tessera "
+
+new_system "a virtual environment on a system without the package for them"
+echo python3-venv >>"$scratch/system/known"
+fake python3 <<'END'
+grep -qx python3-venv "$system/installed" || { echo "No module named ensurepip" >&2; exit 1; }
+[ "$1" = -c ] || mkdir -p "$3/bin"
+[ "$1" = -c ] || { printf '#!/bin/sh\necho "pip $*"\n' >"$3/bin/pip" && /bin/chmod +x "$3/bin/pip"; }
+END
+environment() { # NAME
+    (export TESSERA_TEST_ENVIRONMENTS="$scratch/environments" && PATH=$fakes:$plain_path run "$tree/tools/ask" \
+        python_environment "$1" some-package==1)
+}
+ln -s "$(command -v touch)" "$plain_path/touch"
+environment one
+ended 0 "==> installing python3-venv" "pip install --quiet --disable-pip-version-check some-package==1"
+without python3-venv
+not_root
+environment one
+ended 0
+environment two
+ended 1 "these packages are missing, and only root can install them: python3-venv"
+
 new_system "a check that is asked for what it does not know"
 (cd / && PATH=$fakes:$plain_path run "$tree/tools/check" --all)
 ended 1 "check: there is no option --all"

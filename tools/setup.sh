@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2034
 # Shared by the scripts beside it (sourced): finds the tree, says what is done, installs what is missing.
 #   say, fail TEXT...           a line for the person; the same on stderr, and the end
+#   print_help                  what the script says of itself at its top
 #   timed TEXT COMMAND...       says TEXT, runs the command and says how long it took
 #   quietly COMMAND...          runs a command; the end of what it says is shown only when it fails
 #   make_build_directory PATH   for a build; says so when it is not the caller's to write
@@ -18,6 +19,8 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }
+
+print_help() { sed -n '1d;/^#/!q;/^# shellcheck/d;s/^# \{0,1\}//p' "$0"; }
 
 # What building and running needs.
 build_packages="gcc libc6-dev cmake ninja-build pkg-config ocl-icd-opencl-dev opencl-headers pocl-opencl-icd libclblast-dev
@@ -87,6 +90,8 @@ python_environment() {
     environment=${TESSERA_TEST_ENVIRONMENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/tessera-tests}/$1
     shift
     [ ! -e "$environment/complete" ] || return 0
+    # Debian's Python has the rest of what `venv` needs in a package of its own.
+    python3 -c 'import ensurepip' >/dev/null 2>&1 || (setup_packages python3-venv) || return 1
     say "installing $* in $environment"
     python3 -m venv "$environment" &&
         "$environment/bin/pip" install --quiet --disable-pip-version-check "$@" && touch "$environment/complete"
