@@ -1,5 +1,5 @@
 #!/bin/sh
-# tools/quickstart, tools/check and what they share, on a system of stand-ins: what they install and how, where they build,
+# tools/quickstart, tools/check, what they share, and what the lanes of tests/drivers share, on a system of stand-ins: what they install and how, where they build,
 # how they start the program, and what they say when something is missing. Nothing is installed, built or trained.
 set -eu
 tests=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -180,6 +180,85 @@ echo 1 >"$tree/tests/drivers/oclgrind.code"
 (cd / && PATH=$fakes:$plain_path run "$tree/tools/check")
 ended 1 "check: these lanes of tests/drivers failed: intel oclgrind"
 rm -f -- "$tree"/tests/drivers/*.code
+
+# A lane of one driver, one check and, with SECOND, another driver.
+sed "s,/usr/share/datasets,$scratch/datasets," "$tests/drivers/lane.sh" >"$tree/tests/drivers/lane.sh" # not this system's
+cat >"$tree/tests/drivers/example" <<'END'
+#!/bin/sh
+# What the example says of itself.
+# shellcheck disable=SC1091
+set -eu
+. "$(dirname -- "$(readlink -f -- "$0")")/lane.sh"
+lane_begin "an example" "$@"
+lane_driver "$DRIVER" "${DEVICE:-with: devices}"
+lane_check "the check" sh -c "exit ${CODE:-0}"
+[ -z "${ABSENT:-}" ] || lane_absent "$ABSENT"
+[ -z "${SECOND:-}" ] || lane_driver "$SECOND" "with: devices"
+if [ "${DATA:-}" ]; then lane_data 1 1; fi
+lane_end
+END
+chmod +x "$tree/tests/drivers/example"
+lane() { # VARIABLE=VALUE... for the lane
+    run env "PATH=$fakes:$plain_path" "$@" "$tree/tests/drivers/example" --build "$tree/build-lane"
+}
+new_system "a lane"
+: >"$scratch/driver"
+lane "DRIVER=$scratch/driver"
+ended 0 "lane example: 1 passed, 0 failed, in "
+lane "DRIVER=$scratch/driver" CODE=1
+ended 1 "lane example: 0 passed, 1 failed (the check), in "
+lane "DRIVER=$scratch/driver" ABSENT="one thing"
+ended 77 "lane example: 1 passed, 0 failed, in " "cannot be had here: one thing"
+lane "DRIVER=$scratch/driver" ABSENT="one thing" CODE=1
+ended 1 "cannot be had here: one thing"
+PATH=$fakes:$plain_path run "$tree/tests/drivers/example" --help
+ended 0 "What the example says of itself."
+! grep -q shellcheck "$scratch/out" || wrong "--help speaks of shellcheck"
+
+new_system "a lane without its driver"
+lane "DRIVER=$scratch/nonsuch"
+ended 77 "lane example: nothing ran: $scratch/nonsuch is not there"
+lane "DRIVER=$scratch/driver" CODE=1 "SECOND=$scratch/nonsuch"
+ended 1 "lane example: 0 passed, 1 failed (the check), in " "the rest did not run: $scratch/nonsuch is not there"
+
+new_system "a lane whose driver shows no device"
+lane "DRIVER=$scratch/driver" DEVICE=nonsuch
+ended 1 "no device of nonsuch shows up in \"tessera devices\" with OCL_ICD_VENDORS=$scratch/driver"
+
+new_system "a lane whose program crashes"
+fake cmake <<'END'
+while [ $# -gt 0 ]; do
+    case $1 in
+    -B) printf '#!/bin/sh\necho "with: $*"\nkill -SEGV $$\n' >"$2/tessera"; : >"$2/CMakeCache.txt" ;;
+    --build) /bin/chmod +x "$2/tessera" ;;
+    esac
+    shift
+done
+END
+lane "DRIVER=$scratch/driver"
+ended 1 "no device of with: devices shows up"
+
+new_system "a lane whose data set cannot be had"
+fake curl <<'END'
+exit 22
+END
+without dataset-fashion-mnist
+: >"$scratch/system/known"
+: >"$scratch/system/listed"
+lane "DRIVER=$scratch/driver" CODE=1 DATA=yes "XDG_DATA_HOME=$scratch/data home" TESSERA_DATA="$scratch/nonsuch"
+ended 1 "could not be downloaded" "the Fashion-MNIST data set cannot be had: put its four files into a directory"
+mkdir "$scratch/images"
+for file in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
+    head -c 1000 /dev/zero >"$scratch/images/$file-ubyte"
+done
+fake python3 <<END
+PATH='$PATH' exec python3 "\$@"
+END
+lane "DRIVER=$scratch/driver" DATA=yes TESSERA_DATA="$scratch/images"
+ended 0
+gzip "$scratch/images/t10k-labels-idx1-ubyte"
+lane "DRIVER=$scratch/driver" DATA=yes TESSERA_DATA="$scratch/images"
+ended 0
 
 new_system "the check against the real Keras"
 # shellcheck disable=SC2016

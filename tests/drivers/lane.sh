@@ -4,8 +4,8 @@
 #   lane [--reduced] [--build DIRECTORY]
 #
 # It builds in build-check (or DIRECTORY), and ends with a line that says what ran and what was left out, and why. It exits
-# with 0 when all is well, 1 when something failed, and 77 when the driver cannot be had here. --reduced runs the few most
-# telling tests.
+# with 0 when all is well, 1 when something failed, and 77 when the driver cannot be had here; a driver that is there and
+# shows no device has failed. --reduced runs the few most telling tests.
 #
 #   lane_begin TEXT ARGUMENT... what the lane is; reads its arguments, builds (with $lane_options for CMake): sets `build`
 #                               and, with --reduced, `reduced`
@@ -14,13 +14,15 @@
 #   lane_driver ICD TEXT        hides every driver but the one of this library or .icd file, whose devices are described
 #                               by TEXT
 #   lane_intel, lane_rusticl    the same for these, which they install
-#   lane_data TRAIN TEST        the first images of Fashion-MNIST as a data set, in $scratch/data
+#   lane_data TRAIN TEST        the first images of Fashion-MNIST, which it fetches, as a data set in $scratch/data
+#   lane_unavailable REASON     ends the lane: nothing more can run
+#   lane_absent TEXT            what cannot be had here, where the rest can run: the lane then ends with 77 at best
 #   lane_leave_out REASON TEST...   tests that the next lane_tests does not run
 #   lane_tests [TEST...]        runs them (all without names); environment variables say how
 #   lane_check TEXT COMMAND...  anything else that must succeed
 #   lane_end
 . "$(dirname -- "$(readlink -f -- "$0")")/../../tools/setup.sh"
-here=$(cd -- "$here/.." && pwd)
+here=$(CDPATH='' cd -- "$here/.." && pwd)
 
 lane_begin() {
     lane_text=$1
@@ -31,6 +33,7 @@ lane_begin() {
     lane_passed=0
     lane_failed=0
     lane_notes=''
+    lane_missing=''
     lane_pattern=''
     lane_failures=''
     while [ $# -gt 0 ]; do
@@ -38,10 +41,10 @@ lane_begin() {
         --reduced) reduced=yes ;;
         --build)
             [ $# -gt 1 ] || fail "--build needs a directory"
-            build=$(mkdir -p -- "$2" && cd -- "$2" && pwd)
+            build=$(mkdir -p -- "$2" && CDPATH='' cd -- "$2" && pwd)
             shift
             ;;
-        --help | -h) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        --help | -h) print_help; exit 0 ;;
         *) fail "there is no option $1: --reduced, --build DIRECTORY and --help are known" ;;
         esac
         shift
@@ -50,7 +53,9 @@ lane_begin() {
     trap 'rm -rf -- "$scratch"' EXIT
     trap 'exit 1' INT TERM HUP
     # What a person has set for other runs is not the lane's.
-    unset TESSERA_DEVICE OPENCL_LAYERS TESSERA_TEST_SMALL TESSERA_TEST_FEW
+    unset TESSERA_DEVICE TESSERA_KERNEL_PATH TESSERA_PROGRAM_CACHE TESSERA_TEST_SMALL TESSERA_TEST_FEW TESSERA_TEST_UNGUARDED \
+        TESSERA_LAYER_PROFILE OPENCL_LAYERS OPENCL_LAYER_PATH OCL_ICD_FILENAMES OCL_ICD_DEFAULT_PLATFORM POCL_DEVICES \
+        POCL_MAX_WORK_GROUP_SIZE POCL_MEMORY_LIMIT
     say "$lane_text"
     # shellcheck disable=SC2086
     setup_packages $build_packages $test_packages
@@ -60,6 +65,10 @@ lane_begin() {
 }
 
 lane_unavailable() { # REASON
+    if [ "$lane_failed" -gt 0 ]; then
+        lane_note "the rest did not run: $*"
+        lane_end
+    fi
     say "lane $program: nothing ran: $*"
     exit 77
 }
@@ -75,11 +84,11 @@ lane_python() {
 lane_driver() {
     [ -e "$1" ] || lane_unavailable "$1 is not there"
     export OCL_ICD_VENDORS="$1"
-    "$build/tessera" devices >"$scratch/devices" 2>&1 || true
-    grep -qF -- "$2" "$scratch/devices" || {
-        cat "$scratch/devices" >&2
-        lane_unavailable "no device of $2 shows up with OCL_ICD_VENDORS=$1"
-    }
+    if "$build/tessera" devices >"$scratch/devices" 2>&1 && grep -qF -- "$2" "$scratch/devices"; then return 0; fi
+    cat "$scratch/devices" >&2
+    lane_failed=$((lane_failed + 1))
+    lane_failures="$lane_failures, no device of $2 shows up in \"tessera devices\" with OCL_ICD_VENDORS=$1"
+    lane_end
 }
 
 # Intel's runtime: its second package has libraries that the first one needs and does not ask for. They find each other;
@@ -97,27 +106,43 @@ lane_rusticl() {
     lane_driver /etc/OpenCL/vendors/rusticl.icd "rusticl"
 }
 
+# Where the program looks for it, too: its four files, compressed or not; sets `data_set`.
 find_data_set() {
-    for directory in "${TESSERA_DATA:-}" /usr/share/datasets/fashion-mnist \
-        "${XDG_DATA_HOME:-$HOME/.local/share}/tessera/fashion-mnist"; do
-        [ ! -e "$directory/train-images-idx3-ubyte.gz" ] || break
+    for data_set in "${TESSERA_DATA:-}" /usr/share/datasets/fashion-mnist \
+        "${XDG_DATA_HOME:-${HOME:-}/.local/share}/tessera/fashion-mnist"; do
+        complete=yes
+        for name in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
+            [ -e "$data_set/$name-ubyte" ] || [ -e "$data_set/$name-ubyte.gz" ] || complete=''
+        done
+        [ -z "$complete" ] || return 0
     done
-    echo "$directory"
+    return 1
 }
 
 lane_data() {
+    find_data_set || {
+        if package_exists "$data_packages"; then (setup_packages "$data_packages") || true; fi
+        find_data_set || "$here/tools/fetch-data" || true
+        find_data_set || lane_unavailable "the Fashion-MNIST data set cannot be had: put its four files into a directory, and" \
+            "its path into TESSERA_DATA"
+    }
     mkdir "$scratch/data"
-    python3 - "$(find_data_set)" "$scratch/data" "$@" <<'END'
+    python3 - "$data_set" "$scratch/data" "$@" <<'END'
 import gzip, pathlib, struct, sys
 source, target = map(pathlib.Path, sys.argv[1:3])
 for part, count in (("train", int(sys.argv[3])), ("t10k", int(sys.argv[4]))):
     for kind, head, each in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
         name = f"{part}-{kind}-ubyte"
-        with gzip.open(source / f"{name}.gz") as file:
+        path = source / name
+        with open(path, "rb") if path.exists() else gzip.open(f"{path}.gz") as file:
             data = file.read(head + each * count)
+        if len(data) < head + each * count:
+            sys.exit(f"{path} has fewer than {count} items: put the Fashion-MNIST data set there")
         (target / name).write_bytes(data[:4] + struct.pack(">I", count) + data[8:])
 END
 }
+
+lane_absent() { lane_missing="$lane_missing${lane_missing:+; }$*"; }
 
 lane_note() { lane_notes="$lane_notes${lane_notes:+; }$*"; }
 
@@ -167,7 +192,9 @@ lane_check() {
 
 lane_end() {
     line="$lane_passed passed, $lane_failed failed${lane_failures:+ (${lane_failures#, })}"
+    [ -z "$lane_missing" ] || lane_note "cannot be had here: $lane_missing"
     say "lane $program: $line, in $(($(date +%s) - lane_began)) s${lane_notes:+; $lane_notes}"
-    [ "$lane_failed" = 0 ] && [ "$lane_passed" -gt 0 ]
-    exit
+    [ "$lane_failed" = 0 ] && [ "$lane_passed" -gt 0 ] || exit 1
+    [ -z "$lane_missing" ] || exit 77
+    exit 0
 }
