@@ -34,6 +34,22 @@ START_TEST(drivers_are_found)
     ck_assert_uint_eq(loader.driver_count, 1);
     ck_assert_str_eq(loader.drivers[0].library, test_path("libc.so"));
     tsr_loader_clear(&loader);
+    setenv("OCL_ICD_VENDORS", "pocl.icd", 1); /* a file of the usual place */
+    check_ok(tsr_loader_describe(&loader));
+    ck_assert_uint_eq(loader.driver_count, 1);
+    ck_assert_str_eq(loader.drivers[0].file, "/etc/OpenCL/vendors/pocl.icd");
+    ck_assert(strstr(loader.drivers[0].library, "libpocl") && loader.drivers[0].outcome == TSR_DRIVER_UNTRIED);
+    tsr_loader_clear(&loader);
+    setenv("OCL_ICD_VENDORS", "libacme.so.2", 1); /* a library that the system is to find */
+    check_ok(tsr_loader_describe(&loader));
+    ck_assert_uint_eq(loader.driver_count, 1);
+    ck_assert_str_eq(loader.drivers[0].library, "libacme.so.2");
+    ck_assert_int_eq(loader.drivers[0].outcome, TSR_DRIVER_UNTRIED);
+    tsr_loader_clear(&loader);
+    setenv("OCL_ICD_VENDORS", test_path("no-vendors"), 1);
+    check_ok(tsr_loader_describe(&loader));
+    ck_assert_uint_eq(loader.driver_count, 0);
+    tsr_loader_clear(&loader);
     unsetenv("OCL_ICD_VENDORS");
     check_ok(tsr_loader_describe(&loader));
     ck_assert(!loader.asked && strcmp(loader.vendors, "/etc/OpenCL/vendors") == 0);

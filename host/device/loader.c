@@ -80,6 +80,15 @@ static tsr_status add_directory(tsr_loader *loader, size_t *capacity)
     return status;
 }
 
+/* A name without a directory, and no file here: an .icd file of the usual place, or a library of the system's. */
+static tsr_status add_named(tsr_loader *loader, size_t *capacity)
+{
+    char path[sizeof usual_place + sizeof loader->vendors];
+    if (!tsr_text_ends_with(loader->vendors, ".icd")) return add_driver(loader, capacity, loader->vendors);
+    snprintf(path, sizeof path, "%s/%s", usual_place, loader->vendors);
+    return add_driver(loader, capacity, path);
+}
+
 tsr_status tsr_loader_describe(tsr_loader *loader)
 {
     const char *asked = getenv("OCL_ICD_VENDORS");
@@ -89,8 +98,14 @@ tsr_status tsr_loader_describe(tsr_loader *loader)
     loader->asked = asked && *asked;
     snprintf(loader->vendors, sizeof loader->vendors, "%s", loader->asked ? asked : usual_place);
     describe_library(loader);
-    bool directory = stat(loader->vendors, &place) != 0 || S_ISDIR(place.st_mode);
-    tsr_status status = directory ? add_directory(loader, &capacity) : add_driver(loader, &capacity, loader->vendors);
+    bool there = stat(loader->vendors, &place) == 0;
+    tsr_status status;
+    if (there && !S_ISDIR(place.st_mode))
+        status = add_driver(loader, &capacity, loader->vendors);
+    else if (!there && !strchr(loader->vendors, '/'))
+        status = add_named(loader, &capacity);
+    else
+        status = add_directory(loader, &capacity); /* without drivers where it is not there */
     if (status) tsr_loader_clear(loader);
     return status;
 }
