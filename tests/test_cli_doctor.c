@@ -141,10 +141,84 @@ END_TEST
 START_TEST(a_driver_that_hangs)
 {
     doctor(1, (const char *const[]){make_drivers("hang", "acme", TEST_BAD_DRIVER, false), "TEST_DRIVER=sleeps", NULL},
-           "--timeout 2");
+           "--load-timeout 2");
     cli_contains(cli_process.out, "acme.icd: " TEST_BAD_DRIVER " hangs\n");
     cli_contains(cli_process.out, "\nDevices\n  none\n");
     cli_contains(cli_process.out, "does not answer when it is loaded");
+}
+END_TEST
+
+START_TEST(a_driver_that_ends_the_process)
+{
+    doctor(1, (const char *const[]){make_drivers("exit", "acme", TEST_BAD_DRIVER, true), "TEST_DRIVER=exits", NULL},
+           "");
+    cli_contains(cli_process.out, "acme.icd: " TEST_BAD_DRIVER " crashes: it ends the process with 3\n");
+    cli_contains(cli_process.out, " right, "); /* of PoCL, alone */
+    cli_contains(cli_process.out, "What to do:\n  1. the driver that ");
+    cli_contains(cli_process.out, "every OpenCL program with it: it ends the process with 3; remove that file");
+}
+END_TEST
+
+/* What it was asked for is there, and is used. */
+START_TEST(a_driver_that_crashes_at_the_exit)
+{
+    enum { ABORTED = 128 + 6 }; /* doctor itself, behind all that it prints */
+    doctor(ABORTED,
+           (const char *const[]){make_drivers("late", "acme", TEST_BAD_DRIVER, true), "TESSERA_DEVICE",
+                                 "TEST_DRIVER=crashes-at-exit", NULL},
+           "");
+    cli_contains(cli_process.out, " 0 wrong, 0 failed\n");
+    cli_contains(cli_process.out, "the device: at the end: crashes (signal 6)\n");
+    cli_contains(cli_process.out, "The chosen device is fit.\nWhat to do: nothing; this could be better:\n");
+    cli_contains(cli_process.out, "acme.icd names does not let programs end well");
+}
+END_TEST
+
+/* Whoever starts the program may have it ignore how children end. */
+START_TEST(a_crash_is_seen_where_children_are_ignored)
+{
+    static const char *const arguments[] = {"/bin/sh", "-c", "trap '' CHLD; exec \"$0\" doctor", TEST_PROGRAM, NULL};
+    test_execute(
+        arguments,
+        (const char *const[]){make_drivers("ignored", "acme", TEST_BAD_DRIVER, false), "TEST_DRIVER=aborts", NULL},
+        &cli_process);
+    ck_assert_int_eq(cli_process.code, 1);
+    cli_contains(cli_process.out, "acme.icd: " TEST_BAD_DRIVER " crashes\n");
+}
+END_TEST
+
+START_TEST(a_device_that_takes_too_long)
+{
+    const char *kernels = poison_kernels("sum_partials.cl", "sum_partials", POISON_HANG);
+    doctor(1, (const char *const[]){TEST_POCL_ALONE, "TESSERA_DEVICE", kernels, NULL}, "--timeout 10");
+    cli_contains(cli_process.out, ": not finished: does not end within 10 s\n");
+    cli_contains(cli_process.out, " 0 wrong, 0 failed; not all were tried\n");
+    cli_contains(cli_process.out, "give more with --timeout");
+    ck_assert_ptr_null(strstr(cli_process.out, "fails on some kernels"));
+}
+END_TEST
+
+/* Errors that are cut within a character, paths that are no UTF-8. */
+START_TEST(texts_that_are_not_utf8)
+{
+    char code[8192] = "\n#error ", cache[600];
+    size_t length = strlen(code);
+    for (; length < sizeof code - 8; length += 2) memcpy(code + length, "\xc3\xa9", 3);
+    snprintf(code + length, sizeof code - length, "\n");
+    for (int shift = 0; shift < 2; shift++) { /* one of them is cut within a character */
+        memmove(code + 9, code + 8, strlen(code + 8) + 1);
+        code[8] = 'x';
+        const char *kernels = poison_kernels("sum_partials.cl", "sum_partials", code);
+        doctor(1, (const char *const[]){TEST_POCL_ALONE, "TESSERA_DEVICE", kernels, NULL}, "");
+        cli_contains(cli_process.out, " 0 wrong, 1 failed\n");
+        cli_contains(cli_process.out, "\n          sum_partials: failed: ");
+    }
+    snprintf(cache, sizeof cache, "XDG_CACHE_HOME=%s\xe9", test_path("cache"));
+    doctor(0, (const char *const[]){TEST_POCL_ALONE, "TESSERA_DEVICE", cache, NULL}, "--json");
+    json_t *all = json_loads(cli_process.out, 0, NULL);
+    const json_t *there = json_object_get(json_object_get(all, "surroundings"), "cache");
+    ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(there, "directory")), "cache\xef\xbf\xbd/tessera"));
+    json_decref(all);
 }
 END_TEST
 
@@ -187,6 +261,11 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_driver_that_is_not_there);
     tcase_add_test(tests, a_driver_that_crashes);
     tcase_add_test(tests, a_driver_that_hangs);
+    tcase_add_test(tests, a_driver_that_ends_the_process);
+    tcase_add_test(tests, a_driver_that_crashes_at_the_exit);
+    tcase_add_test(tests, a_crash_is_seen_where_children_are_ignored);
+    tcase_add_test(tests, a_device_that_takes_too_long);
+    tcase_add_test(tests, texts_that_are_not_utf8);
     tcase_add_test(tests, kernels_that_are_wrong_or_crash);
     tcase_add_test(tests, devices_that_do_not_show);
 }

@@ -1,4 +1,5 @@
 /* The table of symptoms: each row sees what it is for and not its neighbours. */
+#include "device/quirks.h"
 #include "device/symptoms.h"
 #include "support/support.h"
 
@@ -39,6 +40,7 @@ static void set_trial(int i, const char *platform, const char *name, tsr_device_
     snprintf(info->platform, sizeof info->platform, "%s", platform);
     snprintf(info->name, sizeof info->name, "%s", name);
     snprintf(info->driver, sizeof info->driver, "100");
+    tsr_quirks_apply(info);
     if (now.facts.trial_count < (size_t)i + 1) now.facts.trial_count = (size_t)i + 1;
 }
 
@@ -109,6 +111,10 @@ static void no_platform(void)
     now.facts.platform_count = now.loader.driver_count = 0;
     no_devices();
 }
+static void no_platform_but_a_device(void)
+{
+    now.facts.platform_count = now.loader.driver_count = 0;
+}
 static void no_platform_by_crash(void)
 {
     now.facts.platform_count = 0;
@@ -166,6 +172,14 @@ static void clover_unchosen(void)
 {
     set_trial(1, "Clover", "AMD Radeon", TSR_DEVICE_DISCRETE_GPU, TSR_VENDOR_AMD);
 }
+static void llvmpipe(void)
+{
+    set_trial(0, "rusticl", "llvmpipe (LLVM 15)", TSR_DEVICE_SOFTWARE, TSR_VENDOR_OTHER);
+}
+static void oclgrind(void)
+{
+    set_trial(0, "Oclgrind", "Oclgrind Simulator", TSR_DEVICE_CPU, TSR_VENDOR_OTHER);
+}
 static void wrong(void)
 {
     now.trials[0].wrong = 2;
@@ -177,6 +191,37 @@ static void failing(void)
 static void incomplete(void)
 {
     now.trials[0].complete = false;
+}
+static void timed_out(void)
+{
+    now.trials[0].complete = false;
+    now.trials[0].timed_out = true;
+}
+static void intel_hangs(void)
+{
+    set_trial(0, "Intel(R) OpenCL Graphics", "UHD", TSR_DEVICE_INTEGRATED_GPU, TSR_VENDOR_INTEL);
+    timed_out();
+}
+static void intel_lost(void)
+{
+    intel_hangs();
+    now.trials[0].timed_out = false;
+    now.trials[0].failed = 1;
+    now.facts.errors = "waiting for the device failed: CL_INVALID_COMMAND_QUEUE (-36)";
+}
+static void intel_fails(void)
+{
+    intel_lost();
+    now.facts.errors = "does not build";
+}
+static void driver_ends_badly(void)
+{
+    now.driver.bad_end = true;
+    now.trials[0].bad_end = true;
+}
+static void device_ends_badly(void)
+{
+    now.trials[0].bad_end = true;
 }
 static void rusticl(void)
 {
@@ -255,6 +300,21 @@ static void faster_but_wrong(void)
     faster();
     now.trials[1].wrong = 1;
 }
+static void faster_but_unfit(void)
+{
+    set_trial(1, "Clover", "GPU", TSR_DEVICE_DISCRETE_GPU, TSR_VENDOR_AMD);
+    now.trials[1].flops = 2e11;
+}
+static void faster_but_to_avoid(void)
+{
+    set_trial(1, "Oclgrind", "GPU", TSR_DEVICE_DISCRETE_GPU, TSR_VENDOR_OTHER);
+    now.trials[1].flops = 2e11;
+}
+static void faster_but_the_same(void)
+{
+    faster();
+    now.trials[1].info.same_as = 0;
+}
 static void twice(void)
 {
     set_trial(0, "AMD Accelerated Parallel Processing", "gfx1030", TSR_DEVICE_DISCRETE_GPU, TSR_VENDOR_AMD);
@@ -281,6 +341,9 @@ ERRORS(illegal, "reading failed: illegal memory access (NVIDIA) (-9999)")
 ERRORS(doubles, "<kernel>:1:2: error: Double type not supported")
 ERRORS(language, "-cl-std=CL2.0 is not supported by this device")
 ERRORS(lost_queue, "waiting for the device failed: CL_INVALID_COMMAND_QUEUE (-36)")
+ERRORS(bad_address, "reading failed: CL_OUT_OF_RESOURCES (-5); launching failed: CL_INVALID_COMMAND_QUEUE (-36)")
+ERRORS(screen, "Execution of the command buffer was aborted due to an error during execution. Impacting "
+               "Interactivity (0000000e)")
 ERRORS(group_size, "launching the kernel conv2d failed: CL_INVALID_WORK_GROUP_SIZE (-54)")
 ERRORS(buffer_size, "making a buffer failed: CL_INVALID_BUFFER_SIZE (-61)")
 ERRORS(full, "making a buffer failed: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4)")
@@ -295,6 +358,7 @@ static const struct {
     {"driver hangs", hanging, crashing, "does not answer when it is loaded"},
     {"drivers clash", clashing, works, "each of the drivers works alone"},
     {"no driver", no_platform, no_platform_by_crash, "/etc/OpenCL/vendors names no driver; install"},
+    {"no driver", no_platform, no_platform_but_a_device, "no OpenCL platform"},
     {"hidden devices", hidden, not_hidden, "CUDA_VISIBLE_DEVICES= hides every GPU"},
     {"amd without rights", amd_kfd, amd_works,
      "may not use /dev/kfd (group render); as root, usermod -aG render,video"},
@@ -302,19 +366,29 @@ static const struct {
     {"nothing chosen", unchosen, unchosen_by_crash, "--device, or mend TESSERA_DEVICE"},
     {"queue on an APU", apu_queue, card_queue, "HSA_SCRATCH_SINGLE_LIMIT=0"},
     {"unfit driver", clover, clover_unchosen, "AMD Radeon: Mesa's Clover"},
+    {"unfit driver", clover, llvmpipe, "install Mesa's rusticl"},
     {"cannot select", cannot_select, other_error, "use ROCm"},
     {"old intel compiler", fcl, other_error, "update the driver, or use the CPU"},
     {"nvidia's exp2", fast_exp2, other_error, "version 470"},
     {"illegal access", illegal, other_error, "(-9999)"},
     {"double", doubles, other_error, "please report it"},
     {"language version", language, other_error, "please report it"},
-    {"lost queue", lost_queue, other_error, "use a smaller batch, and if that does not help"},
+    {"bad address", bad_address, lost_queue, "not memory is short"},
+    {"screen", screen, other_error, "let the display sleep"},
+    {"lost queue", lost_queue, bad_address, "use a smaller batch, and if that does not help"},
     {"work-group size", group_size, other_error, "Apple's CPU driver"},
     {"buffer size", buffer_size, other_error, "use a smaller batch"},
     {"memory is full", full, other_error, "end other programs"},
     {"wrong results", wrong, works, "pthread computes 2 of the kernels wrongly"},
     {"failing kernels", failing, wrong, "pthread fails on some kernels: update"},
-    {"failing kernels", incomplete, works, "and did not come to the end"},
+    {"failing kernels", incomplete, timed_out, "and did not come to the end"},
+    {"too slow", timed_out, failing, "pthread did not come to the end in time: give more with --timeout"},
+    {"intel's gpu hangs", intel_hangs, timed_out, "UHD may have been stopped"},
+    {"intel's gpu hangs", intel_lost, intel_fails, "i915.request_timeout_ms"},
+    {"doubtful driver", oclgrind, clover, "Oclgrind Simulator: Oclgrind is a simulator"},
+    {"doubtful driver", oclgrind, llvmpipe, "slower than a processor"},
+    {"bad end", driver_ends_badly, works, "acme.icd names does not let programs end well"},
+    {"bad end", device_ends_badly, works, "programs that have used pthread do not end well"},
     {"driver cannot be loaded", broken, works, "cannot be loaded: libacme.so: cannot open; install"},
     {"rusticl not enabled", rusticl, rusticl_enabled, "set RUSTICL_ENABLE=radeonsi in"},
     {"rusticl not enabled", rusticl, rusticl_without_card, "rusticl shows no device"},
@@ -326,6 +400,9 @@ static const struct {
     {"shader cache off", no_shader_cache, no_shader_cache_or_rusticl, "unset it"},
     {"layers", layers, works, "puts /tmp/layer.so between"},
     {"another is faster", faster, faster_but_wrong, "pthread reaches 100 GFLOPS, GPU 200: try --device 1"},
+    {"another is faster", faster, faster_but_unfit, "try --device 1"},
+    {"another is faster", faster, faster_but_to_avoid, "try --device 1"},
+    {"another is faster", faster, faster_but_the_same, "try --device 1"},
     {"listed twice", twice, two_cards, "offered twice, by rusticl and by AMD Accelerated Parallel Processing"},
 };
 

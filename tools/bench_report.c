@@ -119,8 +119,8 @@ static json_t *parts_json(const bench_results *results, const derived *d)
     for (size_t i = 0; i < results->part_count; i++) {
         const tsr_profile_row *part = &results->parts[i];
         double speed = rate(results, i);
-        json_t *row = json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", part->name, "layers", part->layers, "launches",
-                                (double)part->launches / d->profiled_steps, "seconds",
+        json_t *row = json_pack("{s:s, s:o, s:f, s:f, s:f}", "name", part->name, "layers", command_text(part->layers),
+                                "launches", (double)part->launches / d->profiled_steps, "seconds",
                                 part->seconds / d->profiled_steps, "flops", part->flops / d->profiled_steps);
         if (row && speed > 0) {
             json_object_set_new(row, "flops_per_second", json_real(speed));
@@ -172,10 +172,10 @@ json_t *bench_json(const bench_settings *settings, const work_images *workload, 
             json_object_set_new(row, "batch_size", p->batch_size ? json_integer(p->batch_size) : json_string("auto"));
         json_array_append_new(predictions, row);
     }
-    return json_pack("{s:s, s:o, s:s, s:s, s:f, s:o, s:o, s:o, s:o, s:f}", "version", tsr_version(), "device",
+    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:f}", "version", tsr_version(), "device",
                      command_device_json(tsr_device_get_info(device)), "model",
-                     settings->model ? settings->model : "reference", "images", workload->source, "ready_seconds",
-                     results->ready, "peak", peak_json(&d.peak), "training", training_json(settings, results, &d),
-                     "kernels", parts_json(results, &d), "prediction", predictions, "one_image_seconds",
-                     results->answer);
+                     command_text(settings->model ? settings->model : "reference"), "images",
+                     command_text(workload->source), "ready_seconds", results->ready, "peak", peak_json(&d.peak),
+                     "training", training_json(settings, results, &d), "kernels", parts_json(results, &d), "prediction",
+                     predictions, "one_image_seconds", results->answer);
 }

@@ -105,19 +105,27 @@ static bool read_ready(stream streams[2], int milliseconds)
     return true;
 }
 
-/* Reads what the child writes until it has ended; it is ended when the time is over, and the result is false. */
-static bool follow(pid_t child, stream streams[2], double deadline, int *state)
+/* Reads what the child writes until it has ended; it is ended when the time is over. *state is waitpid's, or with
+ * CHILD_FAILED (it cannot be known how it ended) an errno. */
+static child_end follow(pid_t child, stream streams[2], double deadline, int *state)
 {
     enum { SLICE = 20 /* milliseconds */ };
     bool ended = false;
     while (command_seconds() < deadline) {
-        if (!ended) ended = waitpid(child, state, WNOHANG) != 0;
-        if (!read_ready(streams, ended ? 0 : SLICE) && ended) return true;
+        pid_t waited = ended ? 0 : waitpid(child, state, WNOHANG);
+        if (waited < 0 && errno != EINTR) {
+            *state = errno;
+            return CHILD_FAILED;
+        }
+        ended |= waited > 0;
+        if (!read_ready(streams, ended ? 0 : SLICE) && ended) break;
     }
-    if (ended) return true;
-    kill(child, SIGKILL);
-    while (waitpid(child, state, 0) < 0 && errno == EINTR) continue;
-    return false;
+    if (!ended) {
+        kill(child, SIGKILL);
+        while (waitpid(child, state, 0) < 0 && errno == EINTR) continue;
+        return CHILD_TIMEOUT;
+    }
+    return WIFSIGNALED(*state) ? CHILD_CRASHED : CHILD_ENDED;
 }
 
 /* Two pipes whose ends this process keeps are closed in the child; an errno. */
@@ -182,9 +190,8 @@ void child_run(const char *const *arguments, const char *const *environment, dou
     *result = (child_result){.end = CHILD_FAILED};
     pid_t child = start(arguments, entries, seconds, streams, &result->code);
     if (child > 0) {
-        bool ended = follow(child, streams, command_seconds() + seconds, &state);
-        result->end = !ended ? CHILD_TIMEOUT : WIFSIGNALED(state) ? CHILD_CRASHED : CHILD_ENDED;
-        result->code = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
+        result->end = follow(child, streams, command_seconds() + seconds, &state);
+        result->code = result->end == CHILD_FAILED ? state : WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
     }
     result->output = take(&streams[0]);
     result->errors = take(&streams[1]);
@@ -212,5 +219,5 @@ void child_describe(const child_result *result, double seconds, char *text, size
     else if (result->end == CHILD_TIMEOUT)
         snprintf(text, size, "does not end within %.0f s", seconds);
     else
-        snprintf(text, size, "cannot be started: %s", strerror(result->code));
+        snprintf(text, size, "cannot be started or waited for: %s", strerror(result->code));
 }

@@ -8,7 +8,7 @@ typedef enum child_end {
     CHILD_ENDED,   /* by itself; `code` is its exit code */
     CHILD_CRASHED, /* by a signal, which is `code` */
     CHILD_TIMEOUT, /* it did not end in time and was ended */
-    CHILD_FAILED   /* it could not be started; `code` is errno */
+    CHILD_FAILED   /* it could not be started, or not be waited for; `code` is errno */
 } child_end;
 
 typedef struct child_result {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 const char *const command_gemms[] = {"auto", "clblast", "native", NULL};
@@ -74,10 +75,39 @@ json_t *command_number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* Bytes of the character at `at`; 0 where it is not UTF-8. */
+static size_t character_length(const char *at)
+{
+    for (size_t length = 1; length <= 4 && at[length - 1]; length++) {
+        json_t *character = json_stringn(at, length);
+        json_decref(character);
+        if (character) return length;
+    }
+    return 0;
+}
+
+json_t *command_text(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    json_t *json = json_string(text ? text : "");
+    if (json) return json;
+    char *made = malloc(strlen(text) * strlen(replacement) + 1), *end = made;
+    if (!made) return NULL;
+    while (*text) {
+        size_t length = character_length(text), copied = length ? length : strlen(replacement);
+        memcpy(end, length ? text : replacement, copied);
+        text += length ? length : 1;
+        end += copied;
+    }
+    json = json_stringn(made, (size_t)(end - made));
+    free(made);
+    return json;
+}
+
 json_t *command_device_json(const tsr_device_info *info)
 {
-    return json_pack("{s:s, s:s, s:s}", "platform", info->platform, "name", info->name, "type",
-                     tsr_device_type_text(info->type));
+    return json_pack("{s:o, s:o, s:s}", "platform", command_text(info->platform), "name", command_text(info->name),
+                     "type", tsr_device_type_text(info->type));
 }
 
 int command_print_json(const command *self, json_t *json)

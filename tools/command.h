@@ -57,6 +57,9 @@ extern const char *const command_gemms[];
 int command_print_json(const command *self, json_t *json);
 /* A real number, or null when it is not finite, which JSON cannot say. */
 json_t *command_number(double value);
+/* A text as JSON, empty for NULL: bytes that are not UTF-8, as paths and drivers' logs may hold, become U+FFFD. NULL
+ * when memory is short. */
+json_t *command_text(const char *text);
 /* The device as JSON: platform, name, type. */
 json_t *command_device_json(const tsr_device_info *info);
 

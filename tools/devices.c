@@ -66,12 +66,13 @@ static json_t *make_json(const tsr_device_info *list, size_t count)
     for (size_t i = 0; i < count; i++) {
         const tsr_device_info *info = &list[i];
         json_t *device = json_pack(
-            "{s:I, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:[I, I, I], s:I, s:b, s:b, "
+            "{s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:[I, I, I], s:I, s:b, s:b, "
             "s:s, s:o, s:o}",
-            "index", (json_int_t)i, "chosen", info->chosen, "platform", info->platform, "platform_version",
-            info->platform_version, "name", info->name, "vendor", info->vendor, "driver", info->driver, "version",
-            info->version, "type", tsr_device_type_text(info->type), "compute_units", (json_int_t)info->compute_units,
-            "memory", (json_int_t)info->memory, "max_allocation", (json_int_t)info->max_allocation, "local_memory",
+            "index", (json_int_t)i, "chosen", info->chosen, "platform", command_text(info->platform),
+            "platform_version", command_text(info->platform_version), "name", command_text(info->name), "vendor",
+            command_text(info->vendor), "driver", command_text(info->driver), "version", command_text(info->version),
+            "type", tsr_device_type_text(info->type), "compute_units", (json_int_t)info->compute_units, "memory",
+            (json_int_t)info->memory, "max_allocation", (json_int_t)info->max_allocation, "local_memory",
             (json_int_t)info->local_memory, "local_memory_dedicated", info->local_memory_dedicated, "max_work_group",
             (json_int_t)info->max_work_group, "max_work_items", (json_int_t)info->max_work_items[0],
             (json_int_t)info->max_work_items[1], (json_int_t)info->max_work_items[2], "vector_width",

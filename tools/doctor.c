@@ -10,12 +10,9 @@
 
 typedef struct doctor_settings {
     const char *device;
-    double timeout;
+    double timeout, load_timeout;
     bool json;
 } doctor_settings;
-
-/* Seconds for loading a driver, and for listing the devices of all. */
-static const double loading_seconds = 30;
 
 static bool read_settings(const command *self, int count, char **arguments, doctor_settings *settings, int *code)
 {
@@ -33,6 +30,13 @@ static bool read_settings(const command *self, int count, char **arguments, doct
          .minimum = 1,
          .maximum = 1e6,
          .help = "time for a device, most of which goes into compiling, until it counts as hanging"},
+        {.name = "load-timeout",
+         .argument = "SECONDS",
+         .kind = OPTION_REAL,
+         .value = &settings->load_timeout,
+         .minimum = 1,
+         .maximum = 1e6,
+         .help = "time for loading a driver, and for listing the devices of all, until it counts as hanging"},
         {.name = "json", .kind = OPTION_FLAG, .value = &settings->json, .help = "print JSON"},
     };
     command_operands operands;
@@ -60,18 +64,26 @@ static bool read_probe(const child_result *child, size_t which, doctor_findings 
 {
     tsr_driver *driver = &f->loader.drivers[which];
     bool room = true;
-    driver->outcome = child->end == CHILD_CRASHED   ? TSR_DRIVER_CRASHES
+    /* A process that ends by itself and has not said how far it came was ended by the driver. */
+    driver->outcome = child->end == CHILD_FAILED    ? TSR_DRIVER_BROKEN
                       : child->end == CHILD_TIMEOUT ? TSR_DRIVER_HANGS
-                                                    : TSR_DRIVER_BROKEN;
+                                                    : TSR_DRIVER_CRASHES;
     if (child->end == CHILD_FAILED) snprintf(driver->problem, sizeof driver->problem, "no process could be started");
+    if (child->end == CHILD_ENDED)
+        snprintf(driver->problem, sizeof driver->problem, "it ends the process with %d", child->code);
     for (char *line = strtok(child->output, "\n"); room && line; line = strtok(NULL, "\n")) {
         json_t *json = json_loads(line, 0, NULL);
         const char *problem = json_string_value(json_object_get(json, "problem"));
         const char *name = json_string_value(json_object_get(json, "platform"));
         const char *loader = json_string_value(json_object_get(json, "loader"));
         if (loader) snprintf(f->loader.version, sizeof f->loader.version, "%s", loader);
+        if (problem && child->end == CHILD_ENDED) driver->outcome = TSR_DRIVER_BROKEN;
         if (problem) snprintf(driver->problem, sizeof driver->problem, "%s", problem);
-        if (json_object_get(json, "done") && child->end == CHILD_ENDED) driver->outcome = TSR_DRIVER_WORKS;
+        if (json_object_get(json, "done") && child->end != CHILD_TIMEOUT) {
+            driver->outcome = TSR_DRIVER_WORKS;
+            driver->problem[0] = '\0';
+            driver->bad_end = child->end != CHILD_ENDED || child->code != DONE;
+        }
         if (name) room = add_platform(f, which, name, json_object_get(json, "devices"));
         json_decref(json);
     }
@@ -135,8 +147,8 @@ static bool try_one(doctor_findings *f, const tsr_device_info *info, int number,
     json_object_set_new(device, "index", environment ? json_null() : json_integer(number));
     json_object_set_new(device, "chosen", json_boolean(trial->chosen));
     json_object_set_new(device, "tried", json_true());
-    json_object_set_new(device, "platform", json_string(info->platform));
-    if (!name) json_object_set_new(device, "name", json_string(info->name));
+    json_object_set_new(device, "platform", command_text(info->platform));
+    if (!name) json_object_set_new(device, "name", command_text(info->name));
     return json_array_append_new(f->devices, device) == 0;
 }
 
@@ -147,7 +159,7 @@ static bool try_listed(doctor_findings *f, const doctor_settings *settings)
     size_t count;
     bool room = true;
     if (tsr_device_list(settings->device, &list, &count)) {
-        json_array_append_new(f->errors, json_string(tsr_last_error()));
+        json_array_append_new(f->errors, command_text(tsr_last_error()));
         return true;
     }
     /* Devices that are not tried keep their place: findings name devices by their number. */
@@ -156,9 +168,10 @@ static bool try_listed(doctor_findings *f, const doctor_settings *settings)
             room = try_one(f, &list[i], (int)i, NULL, settings->timeout);
         } else if ((room = add_trial(f, &list[i]))) {
             f->trials[i].complete = true;
-            json_array_append_new(f->devices, json_pack("{s:i, s:b, s:s, s:s, s:s, s:b}", "index", (int)i, "chosen", 0,
-                                                        "platform", list[i].platform, "name", list[i].name, "type",
-                                                        tsr_device_type_text(list[i].type), "tried", 0));
+            json_array_append_new(f->devices,
+                                  json_pack("{s:i, s:b, s:o, s:o, s:s, s:b}", "index", (int)i, "chosen", 0, "platform",
+                                            command_text(list[i].platform), "name", command_text(list[i].name), "type",
+                                            tsr_device_type_text(list[i].type), "tried", 0));
         }
     }
     free(list);
@@ -195,13 +208,18 @@ static bool bad_drivers(const doctor_findings *f)
     return false;
 }
 
-/* Whether listing the devices is survived. */
+/* Whether listing the devices is survived: the process comes to the end of it. */
 static bool listing_works(double seconds)
 {
     child_result child;
-    const char *const arguments[] = {command_devices.name, "--json", NULL};
+    bool works = false;
+    const char *const arguments[] = {command_doctor.name, DOCTOR_LIST, NULL};
     child_run(arguments, NULL, seconds, &child);
-    bool works = child.end == CHILD_ENDED;
+    for (char *line = strtok(child.output, "\n"); line; line = strtok(NULL, "\n")) {
+        json_t *json = json_loads(line, 0, NULL);
+        works |= child.end != CHILD_TIMEOUT && json_is_true(json_object_get(json, "done"));
+        json_decref(json);
+    }
     child_clear(&child);
     return works;
 }
@@ -253,10 +271,9 @@ static int examine(const command *self, const doctor_settings *settings, doctor_
     tsr_surroundings_describe(&f->surroundings);
     f->devices = json_array();
     f->errors = json_array();
-    double loading = settings->timeout < loading_seconds ? settings->timeout : loading_seconds;
-    bool room = f->devices && f->errors && probe_drivers(f, loading);
+    bool room = f->devices && f->errors && probe_drivers(f, settings->load_timeout);
     bool bad = room && bad_drivers(f);
-    if (room && !bad) f->clash = !listing_works(loading);
+    if (room && !bad) f->clash = !listing_works(settings->load_timeout);
     if (room) room = bad || f->clash ? try_alone(f, settings) : try_listed(f, settings);
     if (!room) {
         command_complain(self, "memory ran short");
@@ -275,10 +292,11 @@ static int examine(const command *self, const doctor_settings *settings, doctor_
 
 static int run(const command *self, int count, char **arguments)
 {
-    doctor_settings settings = {.timeout = 600};
+    doctor_settings settings = {.timeout = 600, .load_timeout = 30};
     doctor_findings findings = {0};
     int code;
     if (count == 3 && !strcmp(arguments[1], DOCTOR_PROBE)) return doctor_probe(self, arguments[2]);
+    if (count == 2 && !strcmp(arguments[1], DOCTOR_LIST)) return doctor_list(self);
     if (count == 4 && !strcmp(arguments[1], DOCTOR_TRY)) return doctor_try(self, arguments[2], arguments[3]);
     if (!read_settings(self, count, arguments, &settings, &code)) return code;
     code = examine(self, &settings, &findings);

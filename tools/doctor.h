@@ -4,11 +4,14 @@
 
 #include "command.h"
 
-/* Hidden ways to run `tessera doctor`, in processes of their own: a driver's library, and the platforms behind it; and
- * the trial of a device by its number, from an implementation of the list on. */
+/* Hidden ways to run `tessera doctor`, in processes of their own: a driver's library, and the platforms behind it; the
+ * list of all devices; and the trial of a device by its number, from an implementation of the list on. Each writes
+ * lines of JSON, the last of which is {"done": true} where it came to the end. */
 #define DOCTOR_PROBE "--probe"
+#define DOCTOR_LIST  "--list"
 #define DOCTOR_TRY   "--try"
 int doctor_probe(const command *self, const char *library);
+int doctor_list(const command *self);
 int doctor_try(const command *self, const char *device, const char *from);
 
 /* All that was found. */

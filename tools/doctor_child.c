@@ -21,15 +21,28 @@ int doctor_probe(const command *self, const char *library)
     char version[sizeof((tsr_loader *)0)->version];
     (void)self;
     if (tsr_driver_load(library)) {
-        say(json_pack("{s:s}", "problem", tsr_last_error()));
+        say(json_pack("{s:o}", "problem", command_text(tsr_last_error())));
         return DONE;
     }
-    if (tsr_platform_list(&list, &count)) return FAILED;
+    if (tsr_platform_list(&list, &count)) {
+        say(json_pack("{s:o}", "problem", command_text(tsr_last_error())));
+        return DONE;
+    }
     for (size_t i = 0; i < count; i++)
-        say(json_pack("{s:s, s:I}", "platform", list[i].name, "devices", (json_int_t)list[i].devices));
-    if (tsr_loader_version(version, sizeof version)) say(json_pack("{s:s}", "loader", version));
+        say(json_pack("{s:o, s:I}", "platform", command_text(list[i].name), "devices", (json_int_t)list[i].devices));
+    if (tsr_loader_version(version, sizeof version)) say(json_pack("{s:o}", "loader", command_text(version)));
     say(json_pack("{s:b}", "done", 1));
     free(list);
+    return DONE;
+}
+
+int doctor_list(const command *self)
+{
+    tsr_device_info *list = NULL;
+    size_t count;
+    (void)self;
+    if (tsr_device_list(NULL, &list, &count) == TSR_OK) free(list); /* that there is none is no failure here */
+    say(json_pack("{s:b}", "done", 1));
     return DONE;
 }
 
@@ -43,8 +56,8 @@ static bool report(void *context, const tsr_implementation_check *check)
     if (check->outcome == TSR_CHECK_BEGINS)
         say(json_pack("{s:s, s:i}", "begins", check->name, "number", check->number));
     else
-        say(json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", check->name, "outcome", outcomes[check->outcome], "text",
-                      check->text ? check->text : "", "share", command_number(check->share), "build_seconds",
+        say(json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", check->name, "outcome", outcomes[check->outcome], "text",
+                      command_text(check->text), "share", command_number(check->share), "build_seconds",
                       command_number(check->build_seconds)));
     return true;
 }
@@ -56,7 +69,7 @@ static json_t *describe_tuning(tsr_device *device)
     json_int_t choices = 0;
     tsr_status status = tsr_tune_list(device, &text);
     if (status == TSR_NOT_FOUND) return json_pack("{s:s}", "tuning", "none");
-    if (status) return json_pack("{s:s}", "tuning", tsr_last_error());
+    if (status) return json_pack("{s:o}", "tuning", command_text(tsr_last_error()));
     for (const char *at = text; *at; at++) choices += *at == '\n';
     free(text);
     return json_pack("{s:s, s:I}", "tuning", "used", "choices", choices);
@@ -81,12 +94,12 @@ int doctor_try(const command *self, const char *wanted, const char *from)
     (void)self;
     if (!status) {
         json_t *identity = command_device_json(tsr_device_get_info(device));
-        if (identity) json_object_set_new(identity, "driver", json_string(tsr_device_get_info(device)->driver));
+        if (identity) json_object_set_new(identity, "driver", command_text(tsr_device_get_info(device)->driver));
         say(identity);
         status = try_device(device, atoi(from));
     }
     if (status)
-        say(json_pack("{s:s}", "error", tsr_last_error()));
+        say(json_pack("{s:o}", "error", command_text(tsr_last_error())));
     else
         say(json_pack("{s:b}", "done", 1));
     tsr_device_close(device);

@@ -153,11 +153,12 @@ static json_t *drivers_json(const doctor_findings *f)
         json_t *platforms = json_array();
         for (size_t p = 0; p < f->platform_count; p++)
             if (f->platform_driver[p] == i)
-                json_array_append_new(platforms, json_pack("{s:s, s:I}", "name", f->platforms[p].name, "devices",
-                                                           (json_int_t)f->platforms[p].devices));
-        json_array_append_new(drivers, json_pack("{s:s, s:s, s:s, s:s, s:o}", "file", driver->file, "library",
-                                                 driver->library, "outcome", doctor_outcome(driver->outcome), "problem",
-                                                 driver->problem, "platforms", platforms));
+                json_array_append_new(platforms, json_pack("{s:o, s:I}", "name", command_text(f->platforms[p].name),
+                                                           "devices", (json_int_t)f->platforms[p].devices));
+        json_array_append_new(drivers,
+                              json_pack("{s:o, s:o, s:s, s:o, s:o}", "file", command_text(driver->file), "library",
+                                        command_text(driver->library), "outcome", doctor_outcome(driver->outcome),
+                                        "problem", command_text(driver->problem), "platforms", platforms));
     }
     return drivers;
 }
@@ -168,28 +169,28 @@ static json_t *surroundings_json(const tsr_surroundings *s)
     const char *const *names = tsr_environment_names(&count);
     json_t *nodes = json_array(), *environment = json_object();
     for (size_t i = 0; i < s->node_count; i++)
-        json_array_append_new(nodes,
-                              json_pack("{s:s, s:s, s:b, s:I}", "path", s->nodes[i].path, "group", s->nodes[i].group,
-                                        "usable", s->nodes[i].usable, "vendor", (json_int_t)s->nodes[i].vendor));
+        json_array_append_new(nodes, json_pack("{s:o, s:o, s:b, s:I}", "path", command_text(s->nodes[i].path), "group",
+                                               command_text(s->nodes[i].group), "usable", s->nodes[i].usable, "vendor",
+                                               (json_int_t)s->nodes[i].vendor));
     for (size_t i = 0; i < count; i++)
-        if (getenv(names[i])) json_object_set_new(environment, names[i], json_string(getenv(names[i])));
-    json_t *cache =
-        json_pack("{s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "directory", s->cache, "there", s->cache_there,
-                  "private", s->cache_private, "writable", s->cache_writable, "mode", (json_int_t)s->cache_mode,
-                  "programs", (json_int_t)s->cache_programs, "tunings", (json_int_t)s->cache_tunings, "leftovers",
-                  (json_int_t)s->cache_leftovers, "bytes", (json_int_t)s->cache_bytes);
-    return json_pack("{s:s, s:b, s:o, s:o, s:o}", "groups", s->groups, "wsl", s->wsl, "nodes", nodes, "cache", cache,
-                     "environment", environment);
+        if (getenv(names[i])) json_object_set_new(environment, names[i], command_text(getenv(names[i])));
+    json_t *cache = json_pack("{s:o, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I}", "directory", command_text(s->cache),
+                              "there", s->cache_there, "private", s->cache_private, "writable", s->cache_writable,
+                              "mode", (json_int_t)s->cache_mode, "programs", (json_int_t)s->cache_programs, "tunings",
+                              (json_int_t)s->cache_tunings, "leftovers", (json_int_t)s->cache_leftovers, "bytes",
+                              (json_int_t)s->cache_bytes);
+    return json_pack("{s:o, s:b, s:o, s:o, s:o}", "groups", command_text(s->groups), "wsl", s->wsl, "nodes", nodes,
+                     "cache", cache, "environment", environment);
 }
 
 json_t *doctor_json(const doctor_findings *f)
 {
     json_t *advice = json_array();
     for (size_t i = 0; i < f->advice_count; i++)
-        json_array_append_new(advice, json_pack("{s:s, s:b, s:s}", "symptom", f->advice[i].symptom, "hint",
-                                                f->advice[i].hint, "text", f->advice[i].text));
-    return json_pack("{s:{s:s, s:s, s:s}, s:o, s:O, s:o, s:O, s:b, s:o}", "loader", "library", f->loader.library,
-                     "version", f->loader.version, "vendors", f->loader.vendors, "drivers", drivers_json(f), "devices",
-                     f->devices, "surroundings", surroundings_json(&f->surroundings), "errors", f->errors, "fit",
-                     f->fit, "advice", advice);
+        json_array_append_new(advice, json_pack("{s:s, s:b, s:o}", "symptom", f->advice[i].symptom, "hint",
+                                                f->advice[i].hint, "text", command_text(f->advice[i].text)));
+    return json_pack("{s:{s:o, s:o, s:o}, s:o, s:O, s:o, s:O, s:b, s:o}", "loader", "library",
+                     command_text(f->loader.library), "version", command_text(f->loader.version), "vendors",
+                     command_text(f->loader.vendors), "drivers", drivers_json(f), "devices", f->devices, "surroundings",
+                     surroundings_json(&f->surroundings), "errors", f->errors, "fit", f->fit, "advice", advice);
 }

@@ -12,20 +12,20 @@ enum { MOST_STARTS = 6 }; /* of the process, which is started again behind an im
 typedef struct progress {
     tsr_device_trial *trial;
     json_t *device, *problems, *errors;
-    char begun[96]; /* the implementation that runs; empty between two */
-    int number;     /* of it */
-    bool done;
+    char begun[96];   /* the implementation that runs; empty between two */
+    int number;       /* of it */
+    bool done, error; /* it has said that it came to the end, or why not */
 } progress;
 
 static void add_error(json_t *errors, const char *text)
 {
-    if (text && *text) json_array_append_new(errors, json_string(text));
+    if (text && *text) json_array_append_new(errors, command_text(text));
 }
 
 static void add_problem(progress *p, const char *name, const char *outcome, const char *text)
 {
-    json_array_append_new(p->problems,
-                          json_pack("{s:s, s:s, s:s}", "name", name, "outcome", outcome, "text", text ? text : ""));
+    json_array_append_new(p->problems, json_pack("{s:o, s:s, s:o}", "name", command_text(name), "outcome", outcome,
+                                                 "text", command_text(text)));
 }
 
 static void add_count(json_t *device, const char *key)
@@ -58,9 +58,19 @@ static void read_outcome(progress *p, json_t *line)
     add_error(p->errors, text);
 }
 
+/* What was running, or the device, did not come to its end. */
+static void add_failure(progress *p, const char *text)
+{
+    add_problem(p, p->begun[0] ? p->begun : "the device", "failed", text);
+    p->trial->failed++;
+    add_count(p->device, "failed");
+    p->begun[0] = '\0';
+}
+
 static void read_line(progress *p, json_t *line)
 {
     const char *begins = json_string_value(json_object_get(line, "begins"));
+    if (p->begun[0] && (begins || json_object_get(line, "done"))) add_failure(p, "what became of it was lost");
     if (begins) {
         snprintf(p->begun, sizeof p->begun, "%s", begins);
         p->number = (int)json_integer_value(json_object_get(line, "number"));
@@ -68,6 +78,7 @@ static void read_line(progress *p, json_t *line)
         read_outcome(p, line);
     } else if (json_object_get(line, "error")) {
         const char *text = json_string_value(json_object_get(line, "error"));
+        p->error = true;
         add_problem(p, "the device", "failed", text);
         add_error(p->errors, text);
     } else if (json_object_get(line, "done")) {
@@ -104,14 +115,15 @@ void doctor_try_apart(int number, const char *const *environment, double seconds
         child_run(arguments, environment, left > 1 ? left : 1, &child);
         read_lines(&p, child.output);
         add_error(errors, child.errors);
-        bool ended = child.end == CHILD_ENDED && (p.done || child.code == FAILED);
-        if (!ended) {
-            child_describe(&child, left, how, sizeof how);
-            add_problem(&p, p.begun[0] ? p.begun : "the device", "failed", how);
-            trial->failed++;
-            add_count(p.device, "failed");
-        }
+        bool ended = p.done || (p.error && child.end == CHILD_ENDED);
         again = !ended && p.begun[0] && child.end != CHILD_TIMEOUT && child.end != CHILD_FAILED;
+        child_describe(&child, seconds, how, sizeof how);
+        trial->bad_end = p.done && (child.end != CHILD_ENDED || child.code != DONE);
+        trial->timed_out = !p.done && child.end == CHILD_TIMEOUT;
+        if (trial->timed_out || trial->bad_end)
+            add_problem(&p, p.begun[0] ? p.begun : "the device", trial->bad_end ? "at the end" : "not finished", how);
+        else if (!ended)
+            add_failure(&p, how);
         from = p.number + 1;
         p.begun[0] = '\0';
         child_clear(&child);

@@ -66,10 +66,11 @@ static int print_result(const command *self, const evaluate_settings *settings, 
                         double seconds)
 {
     if (settings->json)
-        return command_print_json(self, json_pack("{s:s, s:s, s:I, s:o, s:o, s:f}", "model", settings->model, "split",
-                                                  splits[settings->split], "samples", (json_int_t)metrics->samples,
-                                                  "loss", command_number(metrics->loss), "accuracy",
-                                                  command_number(metrics->accuracy), "seconds", seconds));
+        return command_print_json(self,
+                                  json_pack("{s:o, s:s, s:I, s:o, s:o, s:f}", "model", command_text(settings->model),
+                                            "split", splits[settings->split], "samples", (json_int_t)metrics->samples,
+                                            "loss", command_number(metrics->loss), "accuracy",
+                                            command_number(metrics->accuracy), "seconds", seconds));
     printf("%lld %s images - %.2fs - loss: %.4f - accuracy: %.4f\n", (long long)metrics->samples,
            splits[settings->split], seconds, metrics->loss, metrics->accuracy);
     return DONE;

@@ -102,8 +102,8 @@ static json_t *row_json(const prediction_set *predictions, const char *path, int
     char text[32];
     json_t *all = json_array();
     for (int32_t i = 0; i < predictions->classes; i++) json_array_append_new(all, command_number(row[i]));
-    return json_pack("{s:s, s:I, s:I, s:s, s:o, s:o}", "input", path, "image", (json_int_t)image, "class",
-                     (json_int_t)best, "name", class_name(predictions, best, text), "probability",
+    return json_pack("{s:o, s:I, s:I, s:o, s:o, s:o}", "input", command_text(path), "image", (json_int_t)image, "class",
+                     (json_int_t)best, "name", command_text(class_name(predictions, best, text)), "probability",
                      command_number(row[best]), "probabilities", all);
 }
 

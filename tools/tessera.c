@@ -39,6 +39,8 @@ int main(int count, char **arguments)
 {
     /* A file over the limit is then an error of write, which is reported. */
     signal(SIGXFSZ, SIG_IGN);
+    /* Were it ignored, as whoever starts this may have it, nobody could tell how a child ended. */
+    signal(SIGCHLD, SIG_DFL);
     if (count < 2) {
         print_usage(stderr);
         return USAGE;

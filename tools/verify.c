@@ -105,7 +105,7 @@ static json_t *with_identity(json_t *device, int index, const tsr_device_info *i
 
 static json_t *failure_json(const char *sentence)
 {
-    return json_pack("{s:b, s:s}", "right", 0, "error", sentence);
+    return json_pack("{s:b, s:o}", "right", 0, "error", command_text(sentence));
 }
 
 /* Verifies on one device in this process. The model is taken over. */
@@ -220,9 +220,10 @@ static int report(const command *self, const verify_settings *settings, const ch
         json_decref(devices);
         return code;
     }
-    json_t *whole = json_pack("{s:s, s:s, s:I, s:o, s:o}", "model", settings->model ? settings->model : "reference",
-                              "images", source, "seed", (json_int_t)settings->seed, "devices", devices, "use",
-                              best < 0 ? json_null() : json_integer(best));
+    json_t *whole =
+        json_pack("{s:o, s:o, s:I, s:o, s:o}", "model", command_text(settings->model ? settings->model : "reference"),
+                  "images", command_text(source), "seed", (json_int_t)settings->seed, "devices", devices, "use",
+                  best < 0 ? json_null() : json_integer(best));
     int printed = command_print_json(self, whole);
     return printed ? printed : code;
 }

@@ -14,8 +14,8 @@ static json_t *error_json(const tsr_verified_error *error)
 static json_t *fault_json(const tsr_verification *v)
 {
     if (v->right) return json_null();
-    return json_pack("{s:s, s:s, s:s}", "layer", v->layers[v->fault].name, "implementation", v->implementation, "text",
-                     v->text);
+    return json_pack("{s:o, s:s, s:o}", "layer", command_text(v->layers[v->fault].name), "implementation",
+                     v->implementation, "text", command_text(v->text));
 }
 
 json_t *verify_device_json(const tsr_verification *v)
@@ -24,9 +24,9 @@ json_t *verify_device_json(const tsr_verification *v)
     for (int i = 0; i < v->layer_count; i++) {
         const tsr_verified_layer *layer = &v->layers[i];
         if (!layer->value.known && !layer->gradient.known) continue;
-        json_array_append_new(layers,
-                              json_pack("{s:s, s:b, s:o, s:o}", "name", layer->name, "right", layer->right, "value",
-                                        error_json(&layer->value), "gradient", error_json(&layer->gradient)));
+        json_array_append_new(layers, json_pack("{s:o, s:b, s:o, s:o}", "name", command_text(layer->name), "right",
+                                                layer->right, "value", error_json(&layer->value), "gradient",
+                                                error_json(&layer->gradient)));
     }
     return json_pack("{s:b, s:b, s:i, s:f, s:i, s:f, s:o, s:o}", "right", v->right, "finite", v->finite, "batch",
                      (int)v->batch, "seconds", v->seconds, "step_batch", (int)v->step_batch, "step_seconds",

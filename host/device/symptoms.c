@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "device/quirks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ typedef struct symptom {
     bool hint;
     bool (*seen)(const tsr_facts *facts, tsr_text *say);
     const char *words[2]; /* all of them must be there */
+    const char *without;  /* and this must not */
     const char *say;
 } symptom;
 
@@ -116,7 +118,7 @@ static bool driver_broken(const tsr_facts *f, tsr_text *say)
 
 static bool no_driver(const tsr_facts *f, tsr_text *say)
 {
-    if (f->platform_count || !f->loader) return false;
+    if (f->platform_count || f->trial_count || !f->loader) return false;
     for (size_t i = 0; i < f->loader->driver_count; i++)
         if (f->loader->drivers[i].outcome >= TSR_DRIVER_CRASHES) return false; /* other rows tell */
     tsr_text_add(say,
@@ -236,7 +238,19 @@ static bool unfit_driver(const tsr_facts *f, tsr_text *say)
     const tsr_device_trial *trial = chosen_trial(f);
     tsr_device_note note;
     for (size_t k = 0; trial && tsr_device_quirk(&trial->info, k, &note); k++)
-        if (note.serious) tsr_text_add(say, "%s%s: %s", say->length ? ". " : "", trial->info.name, note.reason);
+        if (note.quirk == TSR_QUIRK_UNUSABLE)
+            tsr_text_add(say, "%s%s: %s", say->length ? ". " : "", trial->info.name, note.reason);
+    return say->length > 0;
+}
+
+/* What is known against a device that is fit; not what the library has an answer to. */
+static bool doubtful_driver(const tsr_facts *f, tsr_text *say)
+{
+    const tsr_device_trial *trial = chosen_trial(f);
+    tsr_device_note note;
+    for (size_t k = 0; trial && tsr_device_quirk(&trial->info, k, &note); k++)
+        if (note.quirk == TSR_QUIRK_AVOID || note.quirk == TSR_QUIRK_WARN)
+            tsr_text_add(say, "%s%s: %s", say->length ? ". " : "", trial->info.name, note.reason);
     return say->length > 0;
 }
 
@@ -255,10 +269,59 @@ static bool failing_kernels(const tsr_facts *f, tsr_text *say)
 {
     for (size_t i = 0; i < f->trial_count; i++) {
         const tsr_device_trial *trial = &f->trials[i];
-        if (!trial->failed && trial->complete) continue;
+        if (!trial->failed && (trial->complete || trial->timed_out)) continue;
         tsr_text_add(say, "%s%s fails on some kernels%s: update its driver, or use another device",
                      say->length ? ". " : "", trial->info.name, trial->complete ? "" : " and did not come to the end");
     }
+    return say->length > 0;
+}
+
+static bool too_slow(const tsr_facts *f, tsr_text *say)
+{
+    for (size_t i = 0; i < f->trial_count; i++)
+        if (f->trials[i].timed_out)
+            tsr_text_add(say,
+                         "%s%s did not come to the end in time: give more with --timeout; if it stops at the same "
+                         "kernel again, update its driver, or use another device",
+                         say->length ? ". " : "", f->trials[i].info.name);
+    return say->length > 0;
+}
+
+/* Linux ends what runs too long on Intel's GPUs, and the program fails or waits for ever. */
+static bool intel_gpu_hangs(const tsr_facts *f, tsr_text *say)
+{
+    bool lost = f->errors && (strstr(f->errors, "(-36)") || strstr(f->errors, "(-5)"));
+    for (size_t i = 0; i < f->trial_count; i++) {
+        const tsr_device_trial *trial = &f->trials[i];
+        if (!is_gpu(&trial->info) || trial->info.vendor_kind != TSR_VENDOR_INTEL) continue;
+        if (!trial->timed_out && !(trial->failed && lost)) continue;
+        tsr_text_add(say,
+                     "%s%s may have been stopped by Linux, which then writes GPU HANG to the log that dmesg shows: "
+                     "update the kernel and the driver, or raise the module parameter i915.request_timeout_ms",
+                     say->length ? ". " : "", trial->info.name);
+    }
+    return say->length > 0;
+}
+
+static bool bad_end(const tsr_facts *f, tsr_text *say)
+{
+    bool named = false;
+    for (size_t i = 0; f->loader && i < f->loader->driver_count; i++) {
+        if (!f->loader->drivers[i].bad_end) continue;
+        named = true;
+        tsr_text_add(
+            say,
+            "%sthe driver that %s names does not let programs end well: what they computed and wrote is whole, "
+            "but their exit codes are not; update the package that it came with",
+            say->length ? ". " : "", f->loader->drivers[i].file);
+    }
+    /* Where loading it is enough, every device's process ends so. */
+    for (size_t i = 0; !named && i < f->trial_count; i++)
+        if (f->trials[i].bad_end)
+            tsr_text_add(say,
+                         "%sprograms that have used %s do not end well: what they computed and wrote is whole, but "
+                         "their exit codes are not; update its driver",
+                         say->length ? ". " : "", f->trials[i].info.name);
     return say->length > 0;
 }
 
@@ -337,12 +400,19 @@ static bool listed_twice(const tsr_facts *f, tsr_text *say)
     return say->length > 0;
 }
 
+/* Nothing speaks against using it, were it not for its speed. */
+static bool is_choice(const tsr_device_trial *trial)
+{
+    return trial->complete && !trial->wrong && !trial->failed && trial->info.same_as < 0 &&
+           !tsr_has_quirk(&trial->info, TSR_QUIRK_UNUSABLE) && !tsr_has_quirk(&trial->info, TSR_QUIRK_AVOID);
+}
+
 static bool another_is_faster(const tsr_facts *f, tsr_text *say)
 {
     const tsr_device_trial *chosen = chosen_trial(f);
     for (size_t i = 0; chosen && chosen->flops > 0 && i < f->trial_count; i++) {
         const tsr_device_trial *other = &f->trials[i];
-        if (!other->complete || other->wrong || other->failed || other->flops < 1.5 * chosen->flops) continue;
+        if (!is_choice(other) || other->flops < 1.5 * chosen->flops) continue;
         tsr_text_add(say, "%s reaches %.0f GFLOPS, %s %.0f: try --device %zu", chosen->info.name, chosen->flops * 1e-9,
                      other->info.name, other->flops * 1e-9, i);
         return true;
@@ -382,8 +452,17 @@ static const symptom symptoms[] = {
     {.name = "language version",
      .words = {"CL2.0", "not supported"},
      .say = "a kernel was built for OpenCL C 2.0 rather than 1.2; " REPORT},
+    {.name = "bad address",
+     .words = {"(-5)", "(-36)"},
+     .say = "a kernel was stopped (-5, then -36): not memory is short, as the first number says, but a kernel read or "
+            "wrote where it may not, or ran longer than the system allows a card that shows pictures; " REPORT},
+    {.name = "screen",
+     .words = {"Impacting Interactivity"},
+     .say = "macOS stops kernels that keep the card from showing pictures (\"Impacting Interactivity\"): use a smaller "
+            "batch, or let the display sleep while training"},
     {.name = "lost queue",
      .words = {"(-36)"},
+     .without = "(-5)",
      .say =
          "a kernel was stopped (-36): it ran longer than the system allows a card that shows pictures, or read where "
          "it may not; use a smaller batch, and if that does not help, " REPORT},
@@ -398,6 +477,10 @@ static const symptom symptoms[] = {
      .say = "the device's memory is full (-4): end other programs that use it, or use a smaller batch"},
     {.name = "wrong results", .seen = wrong_results},
     {.name = "failing kernels", .seen = failing_kernels},
+    {.name = "too slow", .seen = too_slow},
+    {.name = "intel's gpu hangs", .seen = intel_gpu_hangs},
+    {.name = "doubtful driver", .hint = true, .seen = doubtful_driver},
+    {.name = "bad end", .hint = true, .seen = bad_end},
     {.name = "driver cannot be loaded", .hint = true, .seen = driver_broken},
     {.name = "rusticl not enabled", .hint = true, .seen = rusticl_not_enabled},
     {.name = "card without rights", .hint = true, .seen = node_without_rights},
@@ -423,6 +506,7 @@ static bool row_seen(const symptom *row, const tsr_facts *facts, tsr_text *say)
     if (row->seen) return row->seen(facts, say);
     for (int i = 0; i < 2 && row->words[i]; i++)
         if (!facts->errors || !strstr(facts->errors, row->words[i])) return false;
+    if (row->without && strstr(facts->errors, row->without)) return false;
     tsr_text_add(say, "%s", row->say);
     return true;
 }

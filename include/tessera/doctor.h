@@ -23,7 +23,8 @@ typedef struct tsr_driver {
     char file[512];    /* that names it: an .icd file, or the library itself */
     char library[512]; /* as it is named there; empty where the file cannot be read or names none */
     tsr_driver_outcome outcome;
-    char problem[512]; /* with BROKEN: a sentence */
+    char problem[512]; /* with BROKEN, and with CRASHES where it ends the process itself: a sentence */
+    bool bad_end;      /* it works, but the process did not end by itself, or not well, when all was done */
 } tsr_driver;
 
 /* The OpenCL loader and the drivers that it finds. */
@@ -91,6 +92,8 @@ typedef struct tsr_device_trial {
     tsr_device_info info;
     bool chosen;
     bool complete;                 /* it came to the end */
+    bool timed_out;                /* it did not, as the time was over */
+    bool bad_end;                  /* it did, but the process did not end by itself, or not well, afterwards */
     uint32_t right, wrong, failed; /* implementations */
     double flops;                  /* what it reaches; 0: not known */
 } tsr_device_trial;
