@@ -1,6 +1,7 @@
 /* tessera doctor: machines that are fit, drivers that are missing, broken, crash or hang, devices that are wrong. */
 #include "base/file.h"
 #include "support/cli.h"
+#include "support/drivers.h"
 #include "support/poison.h"
 #include "support/support.h"
 
@@ -8,9 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define POCL_FILE "/etc/OpenCL/vendors/pocl.icd"
 
 static void doctor(int code, const char *const *variables, const char *arguments)
 {
@@ -19,29 +17,6 @@ static void doctor(int code, const char *const *variables, const char *arguments
     test_execute(cli_arguments(command), variables, &cli_process);
     ck_assert_msg(cli_process.code == code, "tessera doctor %s: exit code %d\n%s%s", arguments, cli_process.code,
                   cli_process.out, cli_process.err);
-}
-
-/* A directory of drivers: each name is a file NAME.icd with the library's path. `with_pocl` adds PoCL's. Returns
- * OCL_ICD_VENDORS=DIRECTORY. */
-static const char *make_drivers(const char *directory, const char *name, const char *library, bool with_pocl)
-{
-    static char entry[600];
-    char path[600], *pocl;
-    size_t size;
-    const char *place = test_path(directory);
-    mkdir(place, 0700);
-    if (name) {
-        snprintf(path, sizeof path, "%s/%s.icd", place, name);
-        check_ok(tsr_file_write(path, library, strlen(library)));
-    }
-    if (with_pocl) {
-        check_ok(tsr_file_read(POCL_FILE, 4096, &pocl, &size));
-        snprintf(path, sizeof path, "%s/pocl.icd", place);
-        check_ok(tsr_file_write(path, pocl, size));
-        free(pocl);
-    }
-    snprintf(entry, sizeof entry, "OCL_ICD_VENDORS=%s", place);
-    return entry;
 }
 
 START_TEST(a_fit_machine)

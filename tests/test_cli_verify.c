@@ -1,6 +1,7 @@
 /* tessera verify: devices that are right, kernels that are wrong, hang or crash, and what it is not given. */
 #include "base/file.h"
 #include "support/cli.h"
+#include "support/drivers.h"
 #include "support/poison.h"
 #include "support/support.h"
 #include "support/tiny.h"
@@ -135,11 +136,6 @@ START_TEST(a_kernel_that_does_not_build_is_reported)
 END_TEST
 
 /* Two devices of PoCL's. */
-static bool has_pocl(void)
-{
-    return strstr(tsr_device_get_info(test_device())->platform, "Portable") != NULL;
-}
-
 static void verify_two(int code, const char *kernels, const char *more)
 {
     char arguments[600];
@@ -150,7 +146,6 @@ static void verify_two(int code, const char *kernels, const char *more)
 
 START_TEST(each_of_several_devices_has_a_process)
 {
-    if (!has_pocl()) return;
     verify_two(0, NULL, "");
     cli_contains(cli_process.out, "DEVICE 0");
     cli_contains(cli_process.out, "DEVICE 1");
@@ -162,13 +157,62 @@ END_TEST
 
 START_TEST(devices_that_crash_or_hang_are_reported)
 {
-    if (!has_pocl()) return;
     verify_two(1, poison_kernels("update.cl", "update", POISON_CRASH), "");
     cli_contains(cli_process.out, "\nDevice 0, ");
     cli_contains(cli_process.out, "failed: the process that ran it crashes (signal ");
     cli_contains(cli_process.out, "No device is fit");
     verify_two(1, poison_kernels("update.cl", "update", POISON_HANG), "--timeout 4 --budget 1");
     cli_contains(cli_process.out, "failed: the process that ran it does not end within 6 s\n");
+}
+END_TEST
+
+/* A single device has a process of its own as well. */
+START_TEST(a_single_device_that_crashes_or_hangs_is_reported)
+{
+    static const char *const ends[][3] = {{POISON_CRASH, "", "crashes (signal "},
+                                          {POISON_HANG, "--timeout 4 --budget 1", "does not end within 6 s\n"}};
+    char arguments[600];
+    for (int i = 0; i < 2; i++) {
+        const char *kernels = poison_kernels("update.cl", "update", ends[i][0]);
+        snprintf(arguments, sizeof arguments, "%s --data %s --batch-size 4 --device 0 %s", tiny_json_file(),
+                 tiny_dataset(), ends[i][1]);
+        verify(1, (const char *const[]){TEST_POCL_ALONE, kernels, NULL}, arguments);
+        cli_contains(cli_process.out, "\nDevice 0, ");
+        cli_contains(cli_process.out, "failed: the process that ran it ");
+        cli_contains(cli_process.out, ends[i][2]);
+    }
+}
+END_TEST
+
+START_TEST(a_process_that_does_not_end_well_is_told)
+{
+    enum { ABORTED = 128 + 6 }; /* verify itself as well, behind all that it prints */
+    char arguments[600];
+    snprintf(arguments, sizeof arguments, "%s --data %s --batch-size 4", tiny_json_file(), tiny_dataset());
+    verify(ABORTED,
+           (const char *const[]){make_drivers("late", "acme", TEST_BAD_DRIVER, true), "TESSERA_DEVICE",
+                                 "TEST_DRIVER=crashes-at-exit", NULL},
+           arguments);
+    cli_contains(cli_process.out, "): right\n  when all was done its process crashes (signal 6)\n");
+    cli_contains(cli_process.out, "\nUse device 0");
+}
+END_TEST
+
+START_TEST(names_that_are_not_utf8)
+{
+    char *model, *path = strdup(test_path("mod\xe8le.json"));
+    size_t size;
+    check_ok(tsr_file_read(tiny_json_file(), 1 << 20, &model, &size));
+    check_ok(tsr_file_write(path, model, size));
+    free(model);
+    verify_tiny(0, NULL, path, "--json");
+    free(path);
+    json_t *whole = json_loads(cli_process.out, 0, NULL);
+    ck_assert_msg(whole != NULL, "%s", cli_process.out);
+    const char *name = json_string_value(json_object_get(whole, "model"));
+    ck_assert_msg(strstr(name, "mod\xef\xbf\xbdle.json") != NULL, "%s", name);
+    ck_assert_uint_ge(json_array_size(json_object_get(whole, "devices")), 1);
+    json_decref(whole);
 }
 END_TEST
 
@@ -200,6 +244,9 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_kernel_that_does_not_build_is_reported);
     tcase_add_test(tests, each_of_several_devices_has_a_process);
     tcase_add_test(tests, devices_that_crash_or_hang_are_reported);
+    tcase_add_test(tests, a_single_device_that_crashes_or_hangs_is_reported);
+    tcase_add_test(tests, a_process_that_does_not_end_well_is_told);
+    tcase_add_test(tests, names_that_are_not_utf8);
     tcase_add_test(tests, what_is_not_there_is_named);
 }
 

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The hidden first argument of the process that one device is verified in. */
+#define VERIFY_HERE "--here"
+
 static bool read_settings(const command *self, int count, char **arguments, verify_settings *settings, int *code)
 {
     const command_option options[] = {
@@ -44,7 +47,7 @@ static bool read_settings(const command *self, int count, char **arguments, veri
          .value = &settings->timeout,
          .minimum = 1,
          .maximum = 1e6,
-         .help = "time for a device of several, beyond the budget, until it counts as hanging"},
+         .help = "time for a device, beyond the budget, until it counts as hanging"},
         {.name = "seed",
          .argument = "N",
          .kind = OPTION_WHOLE,
@@ -68,6 +71,14 @@ static bool read_settings(const command *self, int count, char **arguments, veri
     return true;
 }
 
+static bool has_note(const tsr_device_info *info, tsr_quirk quirk)
+{
+    tsr_device_note note;
+    for (size_t k = 0; tsr_device_quirk(info, k, &note); k++)
+        if (note.quirk == quirk) return true;
+    return false;
+}
+
 /* The model and images for it; complains itself, and returns an exit code. */
 static int prepare(const command *self, const verify_settings *settings, tsr_model **model, work_images *work)
 {
@@ -82,25 +93,18 @@ static int prepare(const command *self, const verify_settings *settings, tsr_mod
     return FAILED;
 }
 
-/* Where the device that was opened stands in the list, by which the table names it. */
-static int index_of(const char *wanted)
-{
-    tsr_device_info *list = NULL;
-    size_t count = 0, found = 0;
-    if (tsr_device_list(wanted, &list, &count) != TSR_OK) return 0;
-    while (found < count && !list[found].chosen) found++;
-    free(list);
-    return found < count ? (int)found : 0;
-}
-
-/* Adds the device's own to what was found on it; `device` is taken over. */
-static json_t *with_identity(json_t *device, int index, const tsr_device_info *info)
+/* Adds the device's own to what was found on it, and adds that to `devices`. `device` is taken over; false when memory
+ * is short. */
+static bool add_device(json_t *devices, json_t *device, int index, const tsr_device_info *info)
 {
     json_t *identity = command_device_json(info);
-    if (device) json_object_set_new(device, "index", json_integer(index));
-    if (device && identity) json_object_update(device, identity);
+    bool room = device && identity && json_object_set_new(device, "index", json_integer(index)) == 0 &&
+                json_object_set_new(device, "fit", json_boolean(!has_note(info, TSR_QUIRK_UNUSABLE))) == 0 &&
+                json_object_set_new(device, "avoid", json_boolean(has_note(info, TSR_QUIRK_AVOID))) == 0 &&
+                json_object_update(device, identity) == 0 && json_array_append(devices, device) == 0;
     json_decref(identity);
-    return device;
+    json_decref(device);
+    return room;
 }
 
 static json_t *failure_json(const char *sentence)
@@ -108,42 +112,41 @@ static json_t *failure_json(const char *sentence)
     return json_pack("{s:b, s:o}", "right", 0, "error", command_text(sentence));
 }
 
-/* Verifies on one device in this process. The model is taken over. */
-static int verify_here(const command *self, const verify_settings *settings, const char *wanted, tsr_model *model,
-                       const work_images *work, json_t *devices)
+/* Verifies on the device of this number in this process, and writes what was found for the one that started it. The
+ * model is taken over. */
+static int verify_here(const command *self, const verify_settings *settings, tsr_model *model, const work_images *work)
 {
     tsr_device *device = NULL;
     tsr_verification *verification = NULL;
     const tsr_compile_options options = {.seed = (uint64_t)settings->seed, .gemm = (tsr_gemm)settings->gemm};
-    tsr_status status = command_open_device(wanted, false, &device);
-    if (status) {
-        tsr_model_free(model);
-        return command_fail(self, status);
-    }
-    const tsr_device_info *info = tsr_device_get_info(device);
-    status = tsr_model_compile(model, device, &options);
+    tsr_status status = command_open_device(settings->device, false, &device);
+    if (!status) status = tsr_model_compile(model, device, &options);
     if (!status)
         status = tsr_model_verify(
             model, &work->data,
             &(tsr_verify_options){.batch_size = (int32_t)settings->batch_size, .budget = settings->budget},
             &verification);
-    json_t *found = status ? failure_json(tsr_last_error()) : verify_device_json(verification);
-    json_array_append_new(devices, with_identity(found, index_of(wanted), info));
+    int code = command_print_json(self, status ? failure_json(tsr_last_error()) : verify_device_json(verification));
+    fflush(stdout); /* whatever the driver does at the end */
     tsr_verification_free(verification);
     tsr_model_free(model); /* before its device */
     tsr_device_close(device);
-    return DONE;
+    return code;
 }
 
-/* What the process that verified device `index` found, or what became of it. */
+/* What the process that verified a device found, and what became of it if that was not to end well; NULL when memory is
+ * short. */
 static json_t *read_child(const child_result *child, double seconds)
 {
     char how[128], sentence[1024];
-    json_t *whole = child_json(child);
-    json_t *device = json_incref(json_array_get(json_object_get(whole, "devices"), 0));
-    json_decref(whole);
-    if (device) return device;
+    json_t *device = child_json(child);
+    bool well = child->end == CHILD_ENDED && child->code == DONE;
     child_describe(child, seconds, how, sizeof how);
+    if (json_is_object(device)) {
+        if (!well) json_object_set_new(device, "ending", json_string(how));
+        return device;
+    }
+    json_decref(device);
     const char *said = strstr(child->errors, "tessera verify: ");
     snprintf(sentence, sizeof sentence, "the process that ran it %s%s%.800s", how, said ? ": " : "",
              said ? said + strlen("tessera verify: ") : "");
@@ -170,7 +173,7 @@ static json_t *verify_apart(const verify_settings *settings, int index)
                                       {"--gemm", command_gemms[settings->gemm]},
                                       {"--data", settings->data}};
     arguments[count++] = command_verify.name;
-    arguments[count++] = "--json";
+    arguments[count++] = VERIFY_HERE;
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         if (!options[i][1]) continue;
         arguments[count++] = options[i][0];
@@ -185,36 +188,40 @@ static json_t *verify_apart(const verify_settings *settings, int index)
     return found;
 }
 
-/* Verifies on every device; the only one needs no process of its own. The model is taken over. */
-static int verify_all(const command *self, const verify_settings *settings, tsr_model *model, const work_images *work,
-                      json_t *devices)
+/* Says why no device is the one that was wanted; an exit code. */
+static int complain_of_none(const command *self, const char *wanted)
 {
-    tsr_device_info *list = NULL;
-    size_t count = 0;
-    tsr_status status = tsr_device_list(NULL, &list, &count);
-    if (status) {
-        tsr_model_free(model);
-        return command_fail(self, status);
-    }
-    if (count == 1) {
-        free(list);
-        return verify_here(self, settings, "0", model, work, devices);
-    }
-    tsr_model_free(model);
-    for (size_t i = 0; i < count; i++) {
-        fprintf(stderr, "Verifying on %s (%s)\n", list[i].name, list[i].platform);
-        json_array_append_new(devices, with_identity(verify_apart(settings, (int)i), (int)i, &list[i]));
-    }
-    free(list);
-    return DONE;
+    tsr_device *device = NULL;
+    tsr_status status = tsr_device_open(wanted, false, &device);
+    tsr_device_close(device);
+    return command_fail(self, status);
 }
 
+/* Verifies on the devices that are wanted. */
+static int verify_devices(const command *self, const verify_settings *settings, json_t *devices)
+{
+    bool all = strcmp(settings->device, "all") == 0, room = devices != NULL;
+    tsr_device_info *list = NULL;
+    size_t count = 0;
+    tsr_status status = tsr_device_list(all ? NULL : settings->device, &list, &count);
+    if (status) return command_fail(self, status);
+    for (size_t i = 0; room && i < count; i++) {
+        if (!all && !list[i].chosen) continue;
+        fprintf(stderr, "Verifying on %s (%s)\n", list[i].name, list[i].platform);
+        room = add_device(devices, verify_apart(settings, (int)i), (int)i, &list[i]);
+    }
+    free(list);
+    if (room && !json_array_size(devices)) return complain_of_none(self, settings->device);
+    if (!room) command_complain(self, "memory ran short");
+    return room ? DONE : FAILED;
+}
+
+/* `devices` is taken over. */
 static int report(const command *self, const verify_settings *settings, const char *source, json_t *devices)
 {
-    int code = DONE, best = verify_best(devices);
+    int best = verify_best(devices), code = best < 0 ? FAILED : DONE;
     for (size_t i = 0; i < json_array_size(devices); i++)
         if (!json_is_true(json_object_get(json_array_get(devices, i), "right"))) code = FAILED;
-    if (!json_array_size(devices)) code = FAILED;
     if (!settings->json) {
         verify_print(settings, source, devices);
         json_decref(devices);
@@ -228,26 +235,30 @@ static int report(const command *self, const verify_settings *settings, const ch
     return printed ? printed : code;
 }
 
+static int verify(const command *self, const verify_settings *settings, const char *source)
+{
+    json_t *devices = json_array();
+    int code = verify_devices(self, settings, devices);
+    if (!code) return report(self, settings, source, devices);
+    json_decref(devices);
+    return code;
+}
+
 static int run(const command *self, int count, char **arguments)
 {
     verify_settings settings = {.batch_size = 32, .budget = 20, .timeout = 300, .seed = 42};
     work_images work = {0};
     tsr_model *model = NULL;
+    bool here = count > 1 && !strcmp(arguments[1], VERIFY_HERE);
     int code;
-    if (!read_settings(self, count, arguments, &settings, &code)) return code;
+    if (!read_settings(self, count - here, arguments + here, &settings, &code)) return code;
     code = prepare(self, &settings, &model, &work);
-    if (code) {
+    if (!code && here) {
+        code = verify_here(self, &settings, model, &work);
+    } else {
         tsr_model_free(model);
-        work_images_clear(&work);
-        return code;
+        if (!code) code = verify(self, &settings, work.source);
     }
-    json_t *devices = json_array();
-    code = strcmp(settings.device, "all") ? verify_here(self, &settings, settings.device, model, &work, devices)
-                                          : verify_all(self, &settings, model, &work, devices);
-    if (code)
-        json_decref(devices);
-    else
-        code = report(self, &settings, work.source, devices);
     work_images_clear(&work);
     return code;
 }

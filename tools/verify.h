@@ -1,8 +1,9 @@
 /* What the files of tessera verify share. Devices are JSON from the process that checked them to the report:
- *   {"index", "platform", "name", "type", "right", "finite", "batch", "seconds", "step_batch", "step_seconds",
- *    "fault": null or {"layer", "implementation", "text"},
- *    "layers": [{"name", "right", "value": null or {"error", "share"}, "gradient": likewise}]}
- * and where nothing could be compared {"index", "platform", "name", "type", "right": false, "error"}. */
+ *   {"index", "platform", "name", "type", "fit", "avoid", "right", "finite", "batch", "seconds", "step_batch",
+ * "step_seconds", "fault": null or {"layer", "implementation", "text"}, "layers": [{"name", "right", "value": null or
+ * {"error", "share"}, "gradient": likewise}]} and where nothing could be compared {"index", "platform", "name", "type",
+ * "fit", "avoid", "right": false, "error"}. "fit" and "avoid" are what the table of quirks says; "ending" is there
+ * where the process did not end well behind that. */
 #ifndef TESSERA_TOOLS_VERIFY_H
 #define TESSERA_TOOLS_VERIFY_H
 
@@ -19,7 +20,7 @@ typedef struct verify_settings {
 /* What was compared, as JSON; NULL when memory is short. */
 json_t *verify_device_json(const tsr_verification *verification);
 
-/* The number of the fastest device that is right, or -1. */
+/* The number of the fastest device that is right and fit, or -1: one to avoid where there is no other. */
 int verify_best(const json_t *devices);
 
 /* Prints the table of layers and devices, and what follows from it. */

@@ -50,20 +50,14 @@ static int index_of(const json_t *device)
     return (int)json_integer_value(json_object_get(device, "index"));
 }
 
-static bool is_right(const json_t *device)
+static bool is_true(const json_t *device, const char *key)
 {
-    return json_is_true(json_object_get(device, "right"));
+    return json_is_true(json_object_get(device, key));
 }
 
-int verify_best(const json_t *devices)
+static bool is_right(const json_t *device)
 {
-    const json_t *best = NULL;
-    for (size_t i = 0; i < json_array_size(devices); i++) {
-        const json_t *device = json_array_get(devices, i);
-        if (is_right(device) && (!best || number_of(device, "step_seconds") < number_of(best, "step_seconds")))
-            best = device;
-    }
-    return best ? index_of(best) : -1;
+    return is_true(device, "right");
 }
 
 /* The row of a layer among those of a device, or NULL. */
@@ -155,9 +149,9 @@ static void print_verdict(const json_t *device)
         printf("WRONG in %s: %s by the kernel %s\n", text_of(fault, "layer"), text_of(fault, "text"),
                text_of(fault, "implementation"));
     else
-        printf("right%s\n", json_is_true(json_object_get(device, "finite"))
-                                ? ""
-                                : ", but the loss is not finite: look at the weights and images");
+        printf("right%s%s\n", is_true(device, "fit") ? "" : ", but its driver is not fit: tessera doctor says why",
+               is_true(device, "finite") ? "" : ", but the loss is not finite: look at the weights and images");
+    if (text_of(device, "ending")[0]) printf("  when all was done its process %s\n", text_of(device, "ending"));
 }
 
 /* What was compared and timed, where that is known. */
