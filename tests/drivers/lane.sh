@@ -24,18 +24,19 @@
 . "$(dirname -- "$(readlink -f -- "$0")")/../../tools/setup.sh"
 here=$(CDPATH='' cd -- "$here/.." && pwd)
 
+lane_passed=0
+lane_failed=0
+lane_notes=''
+lane_missing=''
+lane_pattern=''
+lane_failures=''
+
 lane_begin() {
     lane_text=$1
     shift
     build=$here/build-check
     reduced=''
     lane_began=$(date +%s)
-    lane_passed=0
-    lane_failed=0
-    lane_notes=''
-    lane_missing=''
-    lane_pattern=''
-    lane_failures=''
     while [ $# -gt 0 ]; do
         case $1 in
         --reduced) reduced=yes ;;

@@ -10,15 +10,17 @@ from pathlib import Path
 
 from capture import CaptureError, kernel_files, missing_programs, networks
 from compile import ANY, Program, compile_all
-from report import print_table, print_tables, write_json
+from report import can_write, idle_patterns, print_table, print_tables, write_json
 from targets import TARGETS, choose
 from tools import find_tools
 
 REDUCED = ["xe-hpg", "gfx1030", "sm_80"]
 TREE = Path(__file__).resolve().parents[3]
 
-# What the program passes for every kernel; see host/device/program.c.
-COMMON_OPTIONS = "-cl-std=CL1.2 -cl-mad-enable -cl-denorms-are-zero"
+# What the program passes for every kernel; see host/device/program.c, and for Intel's GPUs host/device/quirks.c.
+COMMON_OPTIONS = {"amd": "-cl-std=CL1.2 -cl-mad-enable -cl-denorms-are-zero",
+                  "intel": "-cl-std=CL1.2 -cl-denorms-are-zero",
+                  "nvidia": "-cl-std=CL1.2 -cl-mad-enable -cl-denorms-are-zero"}
 
 
 def arguments():
@@ -34,6 +36,8 @@ def arguments():
     parser.add_argument("--reduced", action="store_true", help="a target of each vendor, and the reference network's kernels")
     parser.add_argument("--build", default="build", help="where tests/epoch and the layers were built")
     parser.add_argument("--python", help=argparse.SUPPRESS)
+    # For ../compilers: the vendors of the targets asked for, each with the tools of its that are missing.
+    parser.add_argument("--vendors", action="store_true", help=argparse.SUPPRESS)
     # Macros begin with a dash: what follows --options is its value whatever it looks like.
     words = sys.argv[1:]
     for i in range(len(words) - 1):
@@ -43,15 +47,15 @@ def arguments():
     return parser.parse_args(words)
 
 
-def explicit_program(asked):
-    """The program of --file, --options, --kernel and --group."""
+def explicit_program(asked, target):
+    """The program of --file, --options, --kernel and --group for a target."""
     path = TREE / "cl" / asked.file
     if not path.exists():
         raise SystemExit(f"compilers: there is no kernel file {path}")
     if not re.fullmatch(r"(\d+(x\d+){0,2})?", asked.group):
         raise SystemExit(f"compilers: --group {asked.group} is not a work-group such as 64 or 16x16")
     group = tuple(int(n) for n in asked.group.split("x")) if asked.group else ()
-    return Program(asked.file, path, f"{COMMON_OPTIONS} {asked.options} -I{path.parent}",
+    return Program(asked.file, path, f"{COMMON_OPTIONS[target.vendor]} {asked.options} -I{path.parent}",
                    {name: {group} for name in asked.kernel or [ANY]}, True)
 
 
@@ -91,13 +95,29 @@ def main():
             print(f"{target.name:8}  {target.vendor}, {target.architecture}")
         return 0
     targets = choose(asked.target or (REDUCED if asked.reduced else []))
-    tools, missing = find_tools(asked.python, {target.vendor for target in targets})
-    if missing:
-        print(f"compilers: not found: {', '.join(missing)}", file=sys.stderr)
+    vendors = sorted({target.vendor for target in targets})
+    tools, missing = find_tools(asked.python, vendors)
+    if asked.vendors:
+        for vendor in vendors:
+            print(vendor, ",".join(missing.get(vendor, [])))
+        return 0
+    for vendor, names in missing.items():
+        print(f"compilers: {vendor} is left out: {', '.join(names)} not found", file=sys.stderr)
+    targets = [target for target in targets if target.vendor not in missing]
+    if not targets:
         return 77
+    code = compile_for(asked, tools, targets)
+    return code or (77 if missing else 0)
+
+
+def compile_for(asked, tools, targets):
+    """Compiles what is asked for and prints it; 1 when something is wrong with it."""
+    if asked.json and not can_write(asked.json):
+        print(f"compilers: {asked.json} cannot be written: name another file for --json", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="tessera-compilers-") as directory:
         if asked.file:
-            rows = compile_all(tools, [(target, explicit_program(asked)) for target in targets])
+            rows = compile_all(tools, [(target, explicit_program(asked, target)) for target in targets])
             print_table(rows)
         else:
             try:
@@ -111,7 +131,10 @@ def main():
         write_json(rows, asked.json)
     if not rows:
         print("compilers: no kernel of that name was compiled", file=sys.stderr)
-    return 1 if not rows or any(row.problems for row in rows) else 0
+    idle = [] if asked.file or asked.kernel or asked.reduced else idle_patterns(rows)
+    for pattern in idle:
+        print(f"compilers: no kernel is called {pattern}: mend MAIN_LOOPS in vendors/report.py", file=sys.stderr)
+    return 1 if not rows or idle or any(row.problems for row in rows) else 0
 
 
 if __name__ == "__main__":

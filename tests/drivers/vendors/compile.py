@@ -1,5 +1,6 @@
 """Programs through the compilers of all targets."""
 import shlex
+import struct
 import tempfile
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,9 @@ import intel
 import nvidia
 from compiled import CompileError
 from report import Row, row_of
+
+# What the readers of listings come upon where a compiler's answer has another form, or options an open quote.
+UNREADABLE = (AttributeError, LookupError, OSError, TypeError, ValueError, struct.error)
 
 VENDORS = {"amd": amd, "intel": intel, "nvidia": nvidia}
 
@@ -28,7 +32,9 @@ def compile_program(tools, target, program):
         try:
             kernels = VENDORS[target.vendor].compile(tools, target, program.source, shlex.split(program.options), directory)
         except CompileError as error:
-            return [Row(target, program.file, name, program.options, problems=[str(error)]) for name in sorted(program.groups)]
+            return failed(target, program, str(error))
+        except UNREADABLE as error:
+            return failed(target, program, f"what its compiler says cannot be read ({type(error).__name__}: {error})")
     compiled = {kernel.name: kernel for kernel in kernels}
     rows = []
     groups_of = {name: program.groups[ANY] for name in compiled} if ANY in program.groups else program.groups
@@ -39,6 +45,10 @@ def compile_program(tools, target, program):
             continue
         rows.extend(row_of(target, program, compiled[name], group, program.main) for group in sorted(groups) or [()])
     return rows
+
+
+def failed(target, program, reason):
+    return [Row(target, program.file, name, program.options, problems=[reason]) for name in sorted(program.groups)]
 
 
 def compile_all(tools, pairs):

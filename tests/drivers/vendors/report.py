@@ -1,5 +1,6 @@
 """Rows of the table, what is wrong with them, and how they are printed."""
 import json
+import os
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
@@ -20,6 +21,7 @@ class Row:
     group: tuple = ()
     compiled: object = None
     groups_per_unit: int = None
+    judged: bool = None  # whether its main loop was, where the rule holds for it
     problems: list = field(default_factory=list)
 
     def share(self):
@@ -46,10 +48,17 @@ def row_of(target, program, compiled, group, main_loop=True):
 
 def check_loop(row, least):
     """A main loop that the compiler unrolled whole is no loop any more: its share is printed, and not judged."""
+    row.judged = not (row.compiled.loop and row.compiled.loop.unrolled)
     if not row.compiled.loop:
         row.problems.append("no multiply-adds are found in it")
     elif not row.compiled.loop.unrolled and row.share() < least:
         row.problems.append(f"{100 * row.share():.0f} % multiply-adds in the main loop, less than {100 * least:.0f} %")
+
+
+def idle_patterns(rows):
+    """The patterns of main loops that none of the kernels' names match, where kernels of these vendors are among the rows."""
+    names = {row.kernel for row in rows if row.target.vendor in MAIN_LOOP_VENDORS}
+    return [pattern for pattern in MAIN_LOOPS if names and not any(fnmatch(name, pattern) for name in names)]
 
 
 def check_group(row, items):
@@ -129,6 +138,8 @@ def print_tables(rows):
         print_table(own, short_options(own))
     wrong = [row for row in rows if row.problems]
     print(f"\n{len(rows)} kernels on {len(targets)} targets, {len(wrong)} of them with something wrong")
+    main_loops = [row.judged for row in rows if row.judged is not None]
+    print(f"{len(main_loops)} main loops, {main_loops.count(False)} of them unrolled whole and so not judged")
     for row in wrong:
         print(f"  {row.target.name} {row.kernel}: {'; '.join(row.problems)}")
 
@@ -146,7 +157,12 @@ def as_json(row):
     return record
 
 
+def can_write(path):
+    path = os.path.realpath(path)
+    return not os.path.isdir(path) and os.access(path if os.path.exists(path) else os.path.dirname(path), os.W_OK)
+
+
 def write_json(rows, path):
+    text = json.dumps([as_json(row) for row in rows], indent=1) + "\n"
     with open(path, "w", encoding="utf-8") as file:
-        json.dump([as_json(row) for row in rows], file, indent=1)
-        file.write("\n")
+        file.write(text)

@@ -7,11 +7,11 @@ import amd
 import intel
 import nvidia
 from capture import CaptureError, kernel_files, read
-from compile import Program
+from compile import Program, compile_program
 from compiled import CompileError, Kernel
 from listing import Instruction, Label, Loop, hottest_loop
 from occupancy import groups_per_unit
-from report import row_of, short_options
+from report import can_write, idle_patterns, row_of, short_options
 from targets import TARGETS, choose
 
 AMD_LISTING = """\t.text
@@ -258,6 +258,28 @@ class Faults(unittest.TestCase):
         self.assertEqual(self.problems("sm_80", name="conv2d_tiled", loop=Loop(10, 5, True)), "")
         self.assertIn("no multiply-adds", self.problems("gfx803", name="dense_gemm"))
         self.assertEqual(self.problems("gfx803", name="activation", loop=Loop(10, 1)), "")
+
+    def test_patterns_of_main_loops_match_kernels(self):
+        rows = [row_of(target(name), PROGRAM, kernel(name=loop, loop=Loop(10, 9)), ())
+                for name, loop in (("sm_80", "conv2d_tiled"), ("gen9", "dense_gemm"))]
+        self.assertEqual(idle_patterns(rows), ["dense_gemm"])
+        self.assertEqual(idle_patterns(rows[1:]), [])                              # not judged on Intel
+        self.assertEqual([row.judged for row in rows], [True, None])
+        unrolled = row_of(target("sm_80"), PROGRAM, kernel(name="dense_gemm", loop=Loop(10, 9, True)), ())
+        self.assertIs(unrolled.judged, False)
+
+    def test_json_is_refused_before_the_work(self):
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertTrue(can_write(Path(directory, "rows.json")))
+            self.assertFalse(can_write(directory))
+            self.assertFalse(can_write(Path(directory, "nonsuch", "rows.json")))
+
+    def test_what_cannot_be_read_is_a_row(self):
+        program = PROGRAM._replace(groups={"product": set()})
+        row, = compile_program(None, target("sm_80"), program._replace(options="-D'A"))
+        self.assertIn("cannot be read (ValueError", row.problems[0])
+        row, = compile_program(None, target("gfx803"), program)                    # no tools: AttributeError
+        self.assertIn("cannot be read (AttributeError", row.problems[0])
 
     def test_short_options(self):
         rows = [row_of(target("sm_80"), PROGRAM._replace(options=options), kernel(), ())

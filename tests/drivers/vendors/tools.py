@@ -32,12 +32,12 @@ def find_in(name, directories):
 
 
 def find_tools(environment, vendors):
-    """The compilers of these vendors. environment: a virtual environment with NVIDIA's packages, or None. Returns the tools
-    and the names of those that are missing."""
+    """The compilers of these vendors. environment: a virtual environment with NVIDIA's packages, or None. Returns the tools,
+    and for each vendor that lacks some the names of those."""
     python = glob.glob(os.path.join(environment, "lib/python3*/site-packages/nvidia/*/bin")) if environment else []
     libclc = next((path for path in ("/usr/lib/clc", "/usr/share/clc", "/usr/lib64/clc")
                    if os.path.exists(f"{path}/amdgcn--amdhsa.bc")), None)
     tools = Tools(find_clang(), libclc, find_in("ptxas", python), find_in("nvdisasm", python), shutil.which("ocloc"))
     needed = {"amd": ("clang", "libclc"), "nvidia": ("clang", "libclc", "ptxas", "nvdisasm"), "intel": ("ocloc",)}
-    missing = {name for vendor in vendors for name in needed[vendor] if not getattr(tools, name)}
-    return tools, sorted(missing)
+    missing = {vendor: [name for name in needed[vendor] if not getattr(tools, name)] for vendor in vendors}
+    return tools, {vendor: names for vendor, names in missing.items() if names}
