@@ -31,7 +31,7 @@ static bool is_processor(const tsr_device_info *info)
     return info->type == TSR_DEVICE_CPU || info->type == TSR_DEVICE_SOFTWARE;
 }
 
-static bool is_gpu(const tsr_device_info *info)
+bool tsr_is_gpu(const tsr_device_info *info)
 {
     return info->type == TSR_DEVICE_DISCRETE_GPU || info->type == TSR_DEVICE_INTEGRATED_GPU;
 }
@@ -39,7 +39,7 @@ static bool is_gpu(const tsr_device_info *info)
 /* Whether two GPUs cannot be told apart but by their place. */
 static bool equal_cards(const tsr_device_info *a, const tsr_device_info *b)
 {
-    return is_gpu(a) && is_gpu(b) && a->vendor_kind == b->vendor_kind && a->vendor_kind != TSR_VENDOR_OTHER &&
+    return tsr_is_gpu(a) && tsr_is_gpu(b) && a->vendor_kind == b->vendor_kind && a->vendor_kind != TSR_VENDOR_OTHER &&
            a->type == b->type && a->compute_units == b->compute_units;
 }
 
@@ -61,7 +61,7 @@ static bool same_hardware(const tsr_candidate *candidates, size_t i, size_t j)
     const tsr_device_info *a = &candidates[i].info, *b = &candidates[j].info;
     if (candidates[i].platform == candidates[j].platform) return false;
     if (is_processor(a) && is_processor(b)) return true;
-    if (!is_gpu(a) || !is_gpu(b)) return false;
+    if (!tsr_is_gpu(a) || !tsr_is_gpu(b)) return false;
     if (a->pci[0] && b->pci[0]) return strcmp(a->pci, b->pci) == 0;
     return equal_cards(a, b) && place_among_equals(candidates, i) == place_among_equals(candidates, j);
 }

@@ -4,6 +4,9 @@
 
 #include "device/query.h"
 
+/* A GPU of either type. */
+bool tsr_is_gpu(const tsr_device_info *info);
+
 /* Sets same_as of every candidate: the place of the best driver's device where several platforms offer one piece of
  * hardware, -1 for that one itself and for all others. */
 void tsr_find_duplicates(tsr_candidate *candidates, size_t count);
