@@ -13,7 +13,7 @@ START_TEST(tiles_in_local_memory)
     tsr_device *device = test_device();
     tsr_device_info info = device->info;
     device->info.max_work_group = 16;
-    test_dense_all(portable, TSR_GEMM_AUTO);
+    test_dense_all(portable, TSR_GEMM_AUTO, 1);
     device->info = info;
 }
 END_TEST
@@ -25,7 +25,7 @@ START_TEST(work_groups_of_one)
     device->info.max_work_group = 1;
     device->info.max_work_items[0] = device->info.max_work_items[1] = device->info.max_work_items[2] = 1;
     device->info.local_memory = 0;
-    test_dense_all(portable, TSR_GEMM_NATIVE);
+    test_dense_all(portable, TSR_GEMM_NATIVE, 4);
     device->info = info;
 }
 END_TEST

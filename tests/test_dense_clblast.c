@@ -7,7 +7,7 @@
 START_TEST(agrees_with_the_twins)
 {
     test_dense_all((const char *const[]){"dense_clblast", "dense_grad_data_clblast", "dense_grad_weights_clblast"},
-                   TSR_GEMM_CLBLAST);
+                   TSR_GEMM_CLBLAST, 1);
 }
 END_TEST
 

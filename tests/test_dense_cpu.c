@@ -7,7 +7,7 @@
 START_TEST(agrees_with_the_twins)
 {
     test_dense_all((const char *const[]){"dense_cpu", "dense_grad_data_cpu", "dense_grad_weights_cpu"},
-                   TSR_GEMM_NATIVE);
+                   TSR_GEMM_NATIVE, 1);
 }
 END_TEST
 

@@ -50,11 +50,11 @@ void test_dense_backward_weights(const dense_case *c, const test_options *option
     test_run_case(&t, options);
 }
 
-void test_dense_all(const char *const only[3], tsr_gemm gemm)
+void test_dense_all(const char *const only[3], tsr_gemm gemm, int every)
 {
     dense_case cases[DENSE_CASES];
     int count = test_dense_cases(cases);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i += every) {
         test_options options = {.vector_width = cases[i].vector_width, .gemm = gemm};
         options.only = only[0];
         test_dense_forward(&cases[i], &options);

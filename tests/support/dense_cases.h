@@ -23,8 +23,8 @@ void test_dense_forward(const dense_case *c, const test_options *options);
 void test_dense_backward_data(const dense_case *c, const test_options *options);
 void test_dense_backward_weights(const dense_case *c, const test_options *options);
 
-/* All three of all cases, with the implementations `only`[0 ... 2]. */
-void test_dense_all(const char *const only[3], tsr_gemm gemm);
+/* All three of every so many cases, with the implementations `only`[0 ... 2]. */
+void test_dense_all(const char *const only[3], tsr_gemm gemm, int every);
 
 /* A plan of all three primitives; each step's implementation must end in `suffix`, or, when that is NULL, be the
  * portable one. */
