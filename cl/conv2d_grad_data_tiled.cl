@@ -1,15 +1,15 @@
-/* The gradient of a convolution by its input for GPUs, as a matrix product that is never written out (implicit GEMM); the
- * gradients of a max pool and of an activation behind the convolution are computed on the way.
+/* The gradient of a convolution by its input for GPUs, as a matrix product that is never written out (implicit GEMM);
+ * the gradients of a max pool and of an activation behind the convolution are computed on the way.
  *
  *   dx[n,r,s,c] = sum over taps (p,q) that reach (r,s), and filters f, of g[n,i,j,f] * w[p,q,c,f],
  *                 where i * STRIDE_HEIGHT = r + top - p and j * STRIDE_WIDTH = s + left - q
  *
  * With a stride a pixel is reached by those taps alone whose remainder is that of r + top (and s + left): so pixels are
- * computed in STRIDE_HEIGHT * STRIDE_WIDTH phases, in each of which all pixels share their taps. The rows of the product
- * are the phase's pixels (n,r,s), its columns the channels, its terms the phase's taps with the filters. tile.cl computes
- * it; both factors are fetched along the filters.
+ * computed in STRIDE_HEIGHT * STRIDE_WIDTH phases, in each of which all pixels share their taps. The rows of the
+ * product are the phase's pixels (n,r,s), its columns the channels, its terms the phase's taps with the filters.
+ * tile.cl computes it; both factors are fetched along the filters.
  *
- * Index space: (channels, pixels, phase), work-groups of GROUP_COLUMNS x GROUP_ROWS. dx is addressed by strides; for dy see
+ * Index space: that of tile.cl, of pixels, channels and phases. dx is addressed by strides; for dy see
  * conv2d_gradient_tiled.cl.
  *
  * Macros: those of tile.cl (LEFT_VECTOR is GRADIENT_VECTOR) and conv2d_gradient_tiled.cl
@@ -37,20 +37,19 @@ INLINED int first_of(int phase, int before, int stride)
 }
 
 INLINED void fetch_gradients(GRADIENT_ARGUMENTS, const place *restrict places, taps t, int depth, int conv_rows,
-                                   int conv_columns, float *restrict to)
+                             int conv_columns, float *restrict to)
 {
 #pragma unroll
     for (int slot = 0; slot < LEFT_SLOTS; slot++) {
         uint term = depth + left_term(slot), tap = term / FILTERS, f = term % FILTERS;
         int i = places[slot].row - (int)(tap / t.across), j = places[slot].column - (int)(tap % t.across);
-        bool there = left_has(slot) && places[slot].image >= 0 && tap < t.count &&
-                     (uint)i < (uint)conv_rows && (uint)j < (uint)conv_columns;
+        bool there = left_has(slot) && places[slot].image >= 0 && tap < t.count && (uint)i < (uint)conv_rows &&
+                     (uint)j < (uint)conv_columns;
         fetch_gradient(GRADIENT_VALUES, places[slot].image, i, j, f, there, to + slot * LEFT_VECTOR);
     }
 }
 
-INLINED void fetch_weights(const __global float *restrict w, taps t, int depth, int first_channel,
-                                 float *restrict to)
+INLINED void fetch_weights(const __global float *restrict w, taps t, int depth, int first_channel, float *restrict to)
 {
 #pragma unroll
     for (int slot = 0; slot < RIGHT_SLOTS; slot++) {
@@ -64,7 +63,7 @@ INLINED void fetch_weights(const __global float *restrict w, taps t, int depth, 
     }
 }
 
-__attribute__((reqd_work_group_size(GROUP_COLUMNS, GROUP_ROWS, 1))) __kernel void
+TILE_KERNEL
 conv2d_grad_data_tiled(GRADIENT_ARGUMENTS, const __global float *restrict w, __global float *restrict dx, int dx_origin,
                        int dx_image, int dx_row, int batch, int conv_rows, int conv_columns, int height, int width,
                        int top, int left_padding)
@@ -73,9 +72,10 @@ conv2d_grad_data_tiled(GRADIENT_ARGUMENTS, const __global float *restrict w, __g
     TILE_MEMORY(right, TILE_DEPTH * RIGHT_PITCH);
     float gradient[LEFT_SLOTS * LEFT_VECTOR], weights[RIGHT_SLOTS * RIGHT_VECTOR], sum[ITEM_ROWS * ITEM_COLUMNS];
     place places[LEFT_SLOTS];
-    const int first_channel = get_group_id(0) * TILE_COLUMNS, first_pixel = get_group_id(1) * TILE_ROWS;
-    const int phase_row = get_group_id(2) / STRIDE_WIDTH, phase_column = get_group_id(2) % STRIDE_WIDTH;
-    const int r_first = first_of(phase_row, top, STRIDE_HEIGHT), s_first = first_of(phase_column, left_padding, STRIDE_WIDTH);
+    const int first_channel = tile_first_column(), first_pixel = tile_first_row();
+    const int phase_row = tile_split() / STRIDE_WIDTH, phase_column = tile_split() % STRIDE_WIDTH;
+    const int r_first = first_of(phase_row, top, STRIDE_HEIGHT),
+              s_first = first_of(phase_column, left_padding, STRIDE_WIDTH);
     const int rows = max((height - r_first + STRIDE_HEIGHT - 1) / STRIDE_HEIGHT, 0);
     const int columns = max((width - s_first + STRIDE_WIDTH - 1) / STRIDE_WIDTH, 1);
     const int pixels = s_first < width ? rows * columns * batch : 0;

@@ -1,17 +1,17 @@
-/* The gradient of a convolution by its filters and bias for GPUs, as a matrix product that is never written out (implicit
- * GEMM); the gathering of images, and the gradients of a max pool and of an activation behind the convolution, are
- * computed on the way.
+/* The gradient of a convolution by its filters and bias for GPUs, as a matrix product that is never written out
+ * (implicit GEMM); the gathering of images, and the gradients of a max pool and of an activation behind the
+ * convolution, are computed on the way.
  *
  *   dw[p,q,c,f] = sum over cells (n,i,j) of x[n, i*sh - top + p, j*sw - left + q, c] * g[n,i,j,f]
  *   db[f]       = sum over cells of g[n,i,j,f]
  *
  * The rows of the product are the taps with their channels, its columns the filters, its terms the cells of the
- * convolution's result over all images. tile.cl computes it; x is fetched along the channels and g along the filters. The
- * cells are cut into partitions, each of which yields a partial sum of dw and db in the parameters' own layout. Where the
- * cells of the coming terms lie is worked out by few work-items for all, in local memory. The group of the first rows adds
- * up the gradients that it has in local memory for db.
+ * convolution's result over all images. tile.cl computes it; x is fetched along the channels and g along the filters.
+ * The cells are cut into partitions, each of which yields a partial sum of dw and db in the parameters' own layout.
+ * Where the cells of the coming terms lie is worked out by few work-items for all, in local memory. The group of the
+ * first rows adds up the gradients that it has in local memory for db.
  *
- * Index space: (filters, rows, partitions), work-groups of GROUP_COLUMNS x GROUP_ROWS. x is addressed by strides (see
+ * Index space: that of tile.cl, of rows, filters and partitions. x is addressed by strides (see
  * images.cl); for dy see conv2d_gradient_tiled.cl.
  *
  * Macros: those of tile.cl (RIGHT_VECTOR is GRADIENT_VECTOR), images.cl and conv2d_gradient_tiled.cl
@@ -29,7 +29,7 @@
 #define CELL_NUMBERS 4
 
 INLINED void locate(TILE_SPACE int *restrict cells, int first, int end, int conv_rows, int conv_columns,
-                          const __global int *restrict order, const __global int *restrict clock)
+                    const __global int *restrict order, const __global int *restrict clock)
 {
     for (int k = tile_item(); k < TILE_DEPTH; k += GROUP) {
         int cell = first + k, n = cell / (conv_rows * conv_columns), at = cell % (conv_rows * conv_columns);
@@ -46,7 +46,7 @@ typedef struct line {
 } line;
 
 INLINED void fetch_pixels(IMAGES_ARGUMENTS, const line *restrict lines, const TILE_SPACE int *restrict cells,
-                                int height, int width, int top, int left_padding, float *restrict to)
+                          int height, int width, int top, int left_padding, float *restrict to)
 {
 #pragma unroll
     for (int slot = 0; slot < LEFT_SLOTS; slot++) {
@@ -61,7 +61,7 @@ INLINED void fetch_pixels(IMAGES_ARGUMENTS, const line *restrict lines, const TI
 }
 
 INLINED void fetch_gradients(GRADIENT_ARGUMENTS, const TILE_SPACE int *restrict cells, int first_filter,
-                                   float *restrict to)
+                             float *restrict to)
 {
 #pragma unroll
     for (int slot = 0; slot < RIGHT_SLOTS; slot++) {
@@ -72,7 +72,7 @@ INLINED void fetch_gradients(GRADIENT_ARGUMENTS, const TILE_SPACE int *restrict 
     }
 }
 
-__attribute__((reqd_work_group_size(GROUP_COLUMNS, GROUP_ROWS, 1))) __kernel void
+TILE_KERNEL
 conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
 #if WEIGHTS
                           __global float *restrict dw, int dw_stride,
@@ -87,8 +87,8 @@ conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
     TILE_SPACE int cells[TILE_DEPTH * CELL_NUMBERS];
     float pixels[LEFT_SLOTS * LEFT_VECTOR], gradient[RIGHT_SLOTS * RIGHT_VECTOR], sum[ITEM_ROWS * ITEM_COLUMNS];
     line lines[LEFT_SLOTS];
-    const int first_filter = get_group_id(0) * TILE_COLUMNS, first_row = get_group_id(1) * TILE_ROWS;
-    const int partition = get_group_id(2), partitions = get_num_groups(2), all = batch * conv_rows * conv_columns;
+    const int first_filter = tile_first_column(), first_row = tile_first_row();
+    const int partition = tile_split(), partitions = tile_splits(), all = batch * conv_rows * conv_columns;
     const int first = (int)((long)partition * all / partitions), end = (int)((long)(partition + 1) * all / partitions);
 
 #pragma unroll

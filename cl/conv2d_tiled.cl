@@ -6,7 +6,7 @@
  * with their channels. tile.cl computes it: pixels are fetched along the channels, zeros for those outside the image. A
  * work-item holds all cells of its windows, so bias, pool and activation cost no further pass.
  *
- * Index space: (filters, windows), work-groups of GROUP_COLUMNS x GROUP_ROWS. x and y are addressed by
+ * Index space: that of tile.cl, of cells and filters. x and y are addressed by
  * strides (see images.cl), winner is dense.
  *
  * Macros: those of tile.cl; ROW_UNIT is a multiple of the window's cells
@@ -20,9 +20,8 @@
 #include "images.cl"
 #include "tile.cl"
 
-#define CELLS        (POOL_HEIGHT * POOL_WIDTH)
-#define TILE_WINDOWS (TILE_ROWS / CELLS)
-#define DEPTH        (KERNEL_HEIGHT * KERNEL_WIDTH * CHANNELS)
+#define CELLS (POOL_HEIGHT * POOL_WIDTH)
+#define DEPTH (KERNEL_HEIGHT * KERNEL_WIDTH * CHANNELS)
 /* Row of a cell that is not there: no tap of it is inside an image. */
 #define NOWHERE (-0x40000000)
 
@@ -33,7 +32,7 @@ typedef struct place {
 } place;
 
 INLINED void fetch_pixels(const place *restrict places, int depth, int x_row, float scale, int height, int width,
-                                float *restrict pixels)
+                          float *restrict pixels)
 {
 #pragma unroll
     for (int slot = 0; slot < LEFT_SLOTS; slot++) {
@@ -46,7 +45,7 @@ INLINED void fetch_pixels(const place *restrict places, int depth, int x_row, fl
 }
 
 INLINED void fetch_weights(__global const float *restrict w, int depth, int first_filter, int filters,
-                                 float *restrict weights)
+                           float *restrict weights)
 {
 #pragma unroll
     for (int slot = 0; slot < RIGHT_SLOTS; slot++) {
@@ -56,7 +55,7 @@ INLINED void fetch_weights(__global const float *restrict w, int depth, int firs
     }
 }
 
-__attribute__((reqd_work_group_size(GROUP_COLUMNS, GROUP_ROWS, 1))) __kernel void
+TILE_KERNEL
 conv2d_tiled(IMAGES_ARGUMENTS, __global const float *restrict w,
 #ifdef BIAS
              __global const float *restrict b,
@@ -72,7 +71,7 @@ conv2d_tiled(IMAGES_ARGUMENTS, __global const float *restrict w,
     TILE_MEMORY(right, TILE_DEPTH * RIGHT_PITCH);
     float pixels[LEFT_SLOTS * LEFT_VECTOR], weights[RIGHT_SLOTS * RIGHT_VECTOR], sum[ITEM_ROWS * ITEM_COLUMNS];
     place places[LEFT_SLOTS];
-    const int first_filter = get_group_id(0) * TILE_COLUMNS, first_window = get_group_id(1) * TILE_WINDOWS;
+    const int first_filter = tile_first_column(), first_window = tile_first_row() / CELLS;
 
 #pragma unroll
     for (int slot = 0; slot < LEFT_SLOTS; slot++) {

@@ -4,10 +4,10 @@
  *   gradient by data      dx = dy w^T       a = dy,  b = w, BY_DEPTH
  *   gradient by weights   dw = x^T dy       a = x, not BY_DEPTH,  b = dy;   db = the sums of dy's columns
  *
- * The depth is cut into chunks, each of which yields a partial sum of c: a stack, of which the first has the bias. tile.cl
- * computes them: its terms are the depth.
+ * The depth is cut into chunks, each of which yields a partial sum of c: a stack, of which the first has the bias.
+ * tile.cl computes them: its terms are the depth.
  *
- * Index space: (columns, rows, chunks), work-groups of GROUP_COLUMNS x GROUP_ROWS.
+ * Index space: that of tile.cl, of rows, columns and chunks.
  *
  * Macros: those of tile.cl, where LEFT_ALONG_DEPTH also says: 1: a[row][depth], 0: a[depth][row],
  *         and RIGHT_ALONG_DEPTH: 1: b[column][depth], 0: b[depth][column]
@@ -47,7 +47,7 @@ INLINED void fetch_b(const __global float *b, int b_stride, int first, int colum
     }
 }
 
-__attribute__((reqd_work_group_size(GROUP_COLUMNS, GROUP_ROWS, 1))) __kernel void
+TILE_KERNEL
 dense_gemm(__global const float *restrict a, __global const float *restrict b,
 #if BIAS
            const __global float *restrict bias,
@@ -63,8 +63,8 @@ dense_gemm(__global const float *restrict a, __global const float *restrict b,
     TILE_MEMORY(left, TILE_DEPTH * LEFT_PITCH);
     TILE_MEMORY(right, TILE_DEPTH * RIGHT_PITCH);
     float next_a[LEFT_SLOTS * LEFT_VECTOR], next_b[RIGHT_SLOTS * RIGHT_VECTOR], sum[ITEM_ROWS * ITEM_COLUMNS];
-    const int part = get_group_id(2), p0 = part * chunk, p1 = min(p0 + chunk, depth);
-    const int first_row = get_group_id(1) * TILE_ROWS, first_column = get_group_id(0) * TILE_COLUMNS;
+    const int part = tile_split(), p0 = part * chunk, p1 = min(p0 + chunk, depth);
+    const int first_row = tile_first_row(), first_column = tile_first_column();
     tile_clear(sum);
 #if COLUMN_SUMS
     float of_columns[TILE_COLUMN_SUMS];

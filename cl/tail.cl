@@ -36,6 +36,12 @@
 #endif
 
 #if DROPOUT
+/* What dropout multiplies by where it has drawn the word; see dropout.cl. */
+static float dropout_factor(uint word, float rate, float scale)
+{
+    return (float)(word >> 8) * 0x1p-24f >= rate ? scale : 0.0f;
+}
+
 static vec drop(vec v, vec factor)
 {
     return select(v * factor, (vec)(0.0f), factor == (vec)(0.0f));
@@ -45,8 +51,8 @@ static vec drop(vec v, vec factor)
 /* Losses and hits of VW rows whose logits, without bias, are z[class * lanes]; with TRAINING or PREDICT
  * (softmax(z) - onehot) / divisor takes their place: the gradients of the logits, or, with a label that is no class and
  * the divisor 1, the probabilities. */
-static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec label, int divisor,
-                           __global float *losses, __global float *hits)
+static void softmax_vector(__global float *z, int lanes, BIAS_ARGUMENT ivec label, int divisor, __global float *losses,
+                           __global float *hits)
 {
     vec largest = (vec)(0.0f), at_label = (vec)(NAN), sum = (vec)(0.0f);
     ivec first = (ivec)(0);
@@ -152,6 +158,31 @@ static ivec labels_of(__global const int *labels, ORDER_ARGUMENT int m, int rows
 #define MOMENTS_OF(p) 0, 0
 #endif
 
+#if UPDATE
+OPTIMIZER_STEP(float, step_one)
+
+/* Updates element e of a parameter; moments that the optimizer has not are not touched. */
+static void update_one(float gradient, float rate, __global float *w, __global float *moment_1,
+                       __global float *moment_2, int e)
+{
+    float new_w = w[e], m = 0.0f, v = 0.0f;
+#if defined(OPTIMIZER_ADAM) || defined(OPTIMIZER_MOMENTUM)
+    m = moment_1[e];
+#endif
+#if defined(OPTIMIZER_ADAM)
+    v = moment_2[e];
+#endif
+    step_one(gradient, rate, &new_w, &m, &v);
+    w[e] = new_w;
+#if defined(OPTIMIZER_ADAM) || defined(OPTIMIZER_MOMENTUM)
+    moment_1[e] = m;
+#endif
+#if defined(OPTIMIZER_ADAM)
+    moment_2[e] = v;
+#endif
+}
+#endif
+
 #if PREDICT
 #define END_ARGUMENTS __global float *restrict y,
 #else
@@ -199,7 +230,7 @@ static ivec labels_of(__global const int *labels, ORDER_ARGUMENT int m, int rows
 #define TAIL_ARGUMENTS                                                                                                 \
     __global const float *restrict x, int partials, int partial_stride, END_ARGUMENTS __global float *restrict w,      \
         MOMENT_ARGUMENTS(w) BIAS_ARGUMENT BIAS_MOMENT_ARGUMENTS DROPOUT_ARGUMENTS MASK_ARGUMENT DATA_ARGUMENT          \
-            WEIGHTS_ARGUMENT BIAS_GRADIENT_ARGUMENT RATE_ARGUMENT __global float *restrict workspace, int rows,        \
-        int inputs
+            WEIGHTS_ARGUMENT BIAS_GRADIENT_ARGUMENT RATE_ARGUMENT __global float *restrict workspace,                  \
+        int rows, int inputs
 
 #endif

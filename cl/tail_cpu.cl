@@ -35,8 +35,7 @@ static void dropout_factors(__global float *factor, uint step, uint key_low, uin
 #pragma unroll
         for (int l = 0; l < VW; l++)
 #pragma unroll
-            for (int k = 0; k < 4; k++)
-                factor[e + 4 * l + k] = (float)(words[k * VW + l] >> 8) * 0x1p-24f >= rate ? scale : 0.0f;
+            for (int k = 0; k < 4; k++) factor[e + 4 * l + k] = dropout_factor(words[k * VW + l], rate, scale);
     }
 }
 #endif
@@ -81,7 +80,6 @@ static void product(__global const float *a, int a_row, int a_term, __global con
 
 #if UPDATE
 OPTIMIZER_STEP(vec, step_vector)
-OPTIMIZER_STEP(float, step_one)
 
 static void update(__global const float *gradient, float rate, __global float *w, __global float *moment_1,
                    __global float *moment_2, int count)
@@ -104,23 +102,7 @@ static void update(__global const float *gradient, float rate, __global float *w
         vec_store(v, moment_2 + e);
 #endif
     }
-    for (; e < count; e++) {
-        float new_w = w[e], m = 0.0f, v = 0.0f;
-#if defined(OPTIMIZER_ADAM) || defined(OPTIMIZER_MOMENTUM)
-        m = moment_1[e];
-#endif
-#if defined(OPTIMIZER_ADAM)
-        v = moment_2[e];
-#endif
-        step_one(gradient[e], rate, &new_w, &m, &v);
-        w[e] = new_w;
-#if defined(OPTIMIZER_ADAM) || defined(OPTIMIZER_MOMENTUM)
-        moment_1[e] = m;
-#endif
-#if defined(OPTIMIZER_ADAM)
-        moment_2[e] = v;
-#endif
-    }
+    for (; e < count; e++) update_one(gradient[e], rate, w, moment_1, moment_2, e);
 }
 #endif
 
@@ -177,8 +159,7 @@ static void backward(__global const float *across,
 }
 #endif
 
-__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
-tail_cpu(TAIL_ARGUMENTS)
+__attribute__((reqd_work_group_size(1, 1, 1))) __kernel void tail_cpu(TAIL_ARGUMENTS)
 {
     int lanes = (rows + VW - 1) / VW * VW, count = rows * inputs;
     __global float *hidden = workspace, *across = hidden + count, *z = across + inputs * lanes;

@@ -1,8 +1,9 @@
 /* The small end of a network in one launch, for GPUs: what lies below the last dense layer, that layer, and then either
  * the probabilities or the loss, and back to the gradient that leaves at the bottom: see tail.cl.
  *
- * One work-group does it all, which takes less time than the launches it would take one by one; its work-items share out
- * the elements of each stage, and each sum has the order of its index. In between, everything lies in the workspace:
+ * One work-group does it all, which takes less time than the launches it would take one by one; its work-items share
+ * out the elements of each stage, and each sum has the order of its index. In between, everything lies in the
+ * workspace:
  *
  *   across   [inputs][rows]      d
  *   z        [CLASSES][rows]     then dz, or the probabilities
@@ -15,33 +16,7 @@
  * Macros: those of tail.cl; VW is 1 */
 #include "tail.cl"
 
-#define SHARE(i, count)  (int i = get_local_id(0); i < (count); i += get_local_size(0))
 #define stage_is_done() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
-
-#if UPDATE
-OPTIMIZER_STEP(float, step_one)
-
-/* Updates element e of a parameter. */
-static void update(float gradient, float rate, __global float *w, __global float *moment_1, __global float *moment_2,
-                   int e)
-{
-    float new_w = w[e], m = 0.0f, v = 0.0f;
-#if defined(OPTIMIZER_ADAM) || defined(OPTIMIZER_MOMENTUM)
-    m = moment_1[e];
-#endif
-#if defined(OPTIMIZER_ADAM)
-    v = moment_2[e];
-#endif
-    step_one(gradient, rate, &new_w, &m, &v);
-    w[e] = new_w;
-#if defined(OPTIMIZER_ADAM) || defined(OPTIMIZER_MOMENTUM)
-    moment_1[e] = m;
-#endif
-#if defined(OPTIMIZER_ADAM)
-    moment_2[e] = v;
-#endif
-}
-#endif
 
 /* The sum over `terms` terms of a[i * a_step] b[i * b_step]. */
 static float dot_product(__global const float *a, int a_step, __global const float *b, int b_step, int terms)
@@ -53,7 +28,7 @@ static float dot_product(__global const float *a, int a_step, __global const flo
 
 __kernel void tail_group(TAIL_ARGUMENTS)
 {
-    int count = rows * inputs;
+    const int item = get_local_id(0), items = get_local_size(0), count = rows * inputs;
     __global float *across = workspace, *z = across + count, *losses = z + CLASSES * rows, *hits = losses + rows;
 #if FROM_HIDDEN || DROPOUT
     __global float *next = hits + rows;
@@ -67,8 +42,7 @@ __kernel void tail_group(TAIL_ARGUMENTS)
 #endif
 
     /* Dropout draws for four elements at once. */
-    for SHARE(four, (count + 3) / 4)
-    {
+    for (int four = item; four < (count + 3) / 4; four += items) {
 #if DROPOUT
         uint words[4];
         philox((uint)four, (uint)clock[0], stream, 0u, key_low, key_high, words);
@@ -87,35 +61,34 @@ __kernel void tail_group(TAIL_ARGUMENTS)
             from[e] = v;
 #endif
 #if DROPOUT
-            factor[e] = (float)(words[k] >> 8) * 0x1p-24f >= rate ? scale : 0.0f;
+            factor[e] = dropout_factor(words[k], rate, scale);
             v = drop(v, factor[e]);
 #endif
             across[e % inputs * rows + e / inputs] = v;
         }
     }
     stage_is_done();
-    for SHARE(i, rows * CLASSES) z[i] = dot_product(across + i % rows, rows, w + i / rows, CLASSES, inputs);
+    for (int i = item; i < rows * CLASSES; i += items)
+        z[i] = dot_product(across + i % rows, rows, w + i / rows, CLASSES, inputs);
     stage_is_done();
 
 #if PREDICT
-    for SHARE(m, rows)
-    {
-        softmax_vector(z + m, rows, BIAS_POINTER - 1, 1, losses + m, hits + m);
+    for (int m = item; m < rows; m += items) {
+        softmax_vector(z + m, rows, BIAS_POINTER(ivec)(-1), 1, losses + m, hits + m);
         for (int c = 0; c < CLASSES; c++) y[m * CLASSES + c] = z[c * rows + m];
     }
 #else
 #if GATHER
     order += clock[1];
 #endif
-    for SHARE(m, rows)
+    for (int m = item; m < rows; m += items)
         softmax_vector(z + m, rows, BIAS_POINTER labels_of(labels, ORDER_POINTER m, rows), rows, losses + m, hits + m);
     stage_is_done();
-    if (get_local_id(0) == 0) accumulate(losses, hits, loss_sum, counts, clock[0], rows);
+    if (item == 0) accumulate(losses, hits, loss_sum, counts, clock[0], rows);
 #endif
 
 #if DATA
-    for SHARE(e, count)
-    {
+    for (int e = item; e < count; e += items) {
         int m = e / inputs, k = e % inputs;
         float v = dot_product(z + m, rows, w + k * CLASSES, 1, CLASSES);
 #if DROPOUT_GRADIENT
@@ -128,12 +101,11 @@ __kernel void tail_group(TAIL_ARGUMENTS)
     }
 #endif
 #if WEIGHTS
-    for SHARE(i, inputs * CLASSES)
+    for (int i = item; i < inputs * CLASSES; i += items)
         dw[i] = dot_product(across + i / CLASSES * rows, 1, z + i % CLASSES * rows, 1, rows);
 #endif
 #if BIAS_GRADIENT && !UPDATE
-    for SHARE(c, CLASSES)
-    {
+    for (int c = item; c < CLASSES; c += items) {
         float sum = 0.0f;
         for (int m = 0; m < rows; m++) sum += z[c * rows + m];
         db[c] = sum;
@@ -144,14 +116,14 @@ __kernel void tail_group(TAIL_ARGUMENTS)
     stage_is_done();
     if (counts[2] != 0) return;
     float step = optimizer_rate(learning_rate[0], clock[0]);
-    for SHARE(i, inputs * CLASSES)
-        update(dot_product(across + i / CLASSES * rows, 1, z + i % CLASSES * rows, 1, rows), step, w, MOMENTS_OF(w), i);
+    for (int i = item; i < inputs * CLASSES; i += items)
+        update_one(dot_product(across + i / CLASSES * rows, 1, z + i % CLASSES * rows, 1, rows), step, w, MOMENTS_OF(w),
+                   i);
 #if BIAS_GRADIENT
-    for SHARE(c, CLASSES)
-    {
+    for (int c = item; c < CLASSES; c += items) {
         float sum = 0.0f;
         for (int m = 0; m < rows; m++) sum += z[c * rows + m];
-        update(sum, step, b, MOMENTS_OF(b), c);
+        update_one(sum, step, b, MOMENTS_OF(b), c);
     }
 #endif
 #endif

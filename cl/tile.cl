@@ -1,8 +1,9 @@
-/* A tile of a matrix product by one work-group, as convolutions, their gradients and dense layers on GPUs have in common:
+/* A tile of a matrix product by one work-group, as convolutions, their gradients and dense layers on GPUs have in
+ * common:
  *
  *   sum[row][column] += left[term][row] * right[term][column]     over the terms, in their order
  *
- * A work-group of GROUP_COLUMNS x GROUP_ROWS work-items has a tile of the result, a work-item ITEM_ROWS x ITEM_COLUMNS
+ * A work-group of GROUP_ROWS * GROUP_COLUMNS work-items has a tile of the result, a work-item ITEM_ROWS x ITEM_COLUMNS
  * sums of it in registers. TILE_DEPTH terms of both factors at a time lie in local memory, [term][row] and
  * [term][column]. The kernel fetches the next terms from global memory into registers while it adds the products of the
  * present ones:
@@ -21,6 +22,9 @@
  * left_term(slot) say which. A work-item's lines are ROW_UNIT (or COLUMN_UNIT) neighbours, then as many that lie a
  * group's width further on, so that local memory is read in vectors and from all banks: tile_row(m) and tile_column(t)
  * are those of its sums.
+ *
+ * What is not there (a pixel outside the image, a line beyond the last) is a zero that is multiplied all the same: a
+ * factor that is not finite then makes the sum not-a-number where leaving the term out would not.
  *
  * In a group of one work-item the factors lie in private memory and there are no barriers: this needs no local memory.
  *
@@ -67,9 +71,16 @@
 #endif
 #define TILE_MEMORY(name, floats) TILE_SPACE float name[floats] __attribute__((aligned(16)))
 
-#define tile_group_row()    ((uint)get_local_id(1))
-#define tile_group_column() ((uint)get_local_id(0))
-#define tile_item()         (tile_group_row() * GROUP_COLUMNS + tile_group_column())
+/* Work-groups are numbered in the index space (rows, columns, splits), of which the first may be the longest. */
+#define TILE_KERNEL         __attribute__((reqd_work_group_size(GROUP, 1, 1))) __kernel void
+#define tile_first_row()    ((int)get_group_id(0) * TILE_ROWS)
+#define tile_first_column() ((int)get_group_id(1) * TILE_COLUMNS)
+#define tile_split()        ((int)get_group_id(2))
+#define tile_splits()       ((int)get_num_groups(2))
+
+#define tile_item()         ((uint)get_local_id(0))
+#define tile_group_row()    (tile_item() / GROUP_COLUMNS)
+#define tile_group_column() (tile_item() % GROUP_COLUMNS)
 
 /* The tile's row and column of a work-item's sum. */
 #define tile_row(m)    (((m) / ROW_UNIT * GROUP_ROWS + tile_group_row()) * ROW_UNIT + (m) % ROW_UNIT)
@@ -95,29 +106,29 @@
 /* For `side`: SLOTS, the line and term of a slot's first number, whether the slot has one, and keep. */
 #define TILE_SLOTS(extent, vector) ((TILE_DEPTH * (extent) / (vector) + GROUP - 1) / GROUP)
 #define TILE_SIDE(side, extent, pitch, vector, along_depth)                                                            \
-    INLINED uint side##_line(int slot)                                                                           \
+    INLINED uint side##_line(int slot)                                                                                 \
     {                                                                                                                  \
         uint i = tile_item() + (uint)slot * GROUP;                                                                     \
         return along_depth ? i / (TILE_DEPTH / (vector)) : i % ((extent) / (vector)) * (vector);                       \
     }                                                                                                                  \
-    INLINED uint side##_term(int slot)                                                                           \
+    INLINED uint side##_term(int slot)                                                                                 \
     {                                                                                                                  \
         uint i = tile_item() + (uint)slot * GROUP;                                                                     \
         return along_depth ? i % (TILE_DEPTH / (vector)) * (vector) : i / ((extent) / (vector));                       \
     }                                                                                                                  \
-    INLINED bool side##_has(int slot)                                                                            \
+    INLINED bool side##_has(int slot)                                                                                  \
     {                                                                                                                  \
         return TILE_DEPTH * (extent) / (vector) % GROUP == 0 ||                                                        \
                tile_item() + (uint)slot * GROUP < TILE_DEPTH * (extent) / (vector);                                    \
     }                                                                                                                  \
-    INLINED void side##_keep(TILE_SPACE float *restrict tile, const float *restrict fetched)                     \
+    INLINED void side##_keep(TILE_SPACE float *restrict tile, const float *restrict fetched)                           \
     {                                                                                                                  \
         _Pragma("unroll") for (int slot = 0; slot < TILE_SLOTS(extent, vector); slot++)                                \
         {                                                                                                              \
             if (!side##_has(slot)) continue;                                                                           \
             TILE_SPACE float *to = tile + side##_term(slot) * (pitch) + side##_line(slot);                             \
-            _Pragma("unroll") for (int v = 0; v < (vector); v++)                                                       \
-                to[along_depth ? v * (pitch) : v] = fetched[slot * (vector) + v];                                      \
+            _Pragma("unroll") for (int v = 0; v < (vector); v++) to[along_depth ? v * (pitch) : v] =                   \
+                fetched[slot * (vector) + v];                                                                          \
         }                                                                                                              \
     }
 
@@ -147,7 +158,7 @@ INLINED void tile_clear(float *sum)
 
 /* Adds the products of the terms in local memory to sum[ITEM_ROWS][ITEM_COLUMNS]. */
 INLINED void tile_multiply(const TILE_SPACE float *restrict left, const TILE_SPACE float *restrict right,
-                                 float *restrict sum)
+                           float *restrict sum)
 {
     left += tile_group_row() * ROW_UNIT;
     right += tile_group_column() * COLUMN_UNIT;
@@ -156,7 +167,8 @@ INLINED void tile_multiply(const TILE_SPACE float *restrict left, const TILE_SPA
         float l[ITEM_ROWS], r[ITEM_COLUMNS];
 #pragma unroll
         for (int m = 0; m < ITEM_ROWS; m += ROW_READ)
-            JOIN(tile_copy, ROW_READ)(left + k * LEFT_PITCH + m / ROW_UNIT * GROUP_ROWS * ROW_UNIT + m % ROW_UNIT, l + m);
+            JOIN(tile_copy, ROW_READ)
+            (left + k * LEFT_PITCH + m / ROW_UNIT * GROUP_ROWS * ROW_UNIT + m % ROW_UNIT, l + m);
 #pragma unroll
         for (int t = 0; t < ITEM_COLUMNS; t += COLUMN_READ)
             JOIN(tile_copy, COLUMN_READ)(right + k * RIGHT_PITCH + t * GROUP_COLUMNS, r + t);

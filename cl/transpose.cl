@@ -4,7 +4,8 @@
  * Macros: VW, see common.cl */
 #include "common.cl"
 
-/* Lanes of a vector, one by one: simulators check these where they stumble over parts of vectors, and compilers join them. */
+/* Lanes of a vector, one by one: simulators check these where they stumble over parts of vectors, and compilers join
+ * them. */
 #define LANES_2(v, i, j)                   (v).s##i, (v).s##j
 #define LANES_4(v, i, j, k, l)             LANES_2(v, i, j), LANES_2(v, k, l)
 #define LANES_8(v, i, j, k, l, m, n, o, p) LANES_4(v, i, j, k, l), LANES_4(v, m, n, o, p)

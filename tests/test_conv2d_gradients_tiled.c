@@ -35,7 +35,7 @@ static void run_weights(const gradient_case *c, uint32_t seed)
         x = test_gather(&t,
                         &(tsr_gather_descriptor){.batch = d->batch,
                                                  .sample = d->height * d->width * d->channels,
-                                                 .source = seed % 2 ? TSR_U8 : TSR_F32,
+                                                 .source = seed % 8 < 4 ? TSR_U8 : TSR_F32,
                                                  .scale = 0.25f},
                         d->batch + 3, 4, extent + 1);
     else
@@ -71,6 +71,30 @@ START_TEST(larger_than_a_tile)
     run_data(&unpooled, 1);
     run_weights(&large, 2);
     run_weights(&unpooled, 1);
+}
+END_TEST
+
+/* Pools whose windows overlap many times or leave cells out, kernels and strides larger than the image, one filter. */
+START_TEST(unusual_windows)
+{
+    const gradient_case unusual[] = {
+        {.conv2d = {3, 9, 8, 3, 4, 3, 3, 1, 1, TSR_PADDING_SAME, true},
+         .pool =
+             {.pool_height = 2, .pool_width = 2, .stride_height = 3, .stride_width = 3, .padding = TSR_PADDING_SAME}},
+        {.conv2d = {3, 9, 8, 4, 5, 3, 3, 1, 1, TSR_PADDING_SAME, true},
+         .pool =
+             {.pool_height = 5, .pool_width = 3, .stride_height = 1, .stride_width = 1, .padding = TSR_PADDING_SAME}},
+        {.conv2d = {2, 13, 5, 1, 1, 11, 11, 4, 4, TSR_PADDING_SAME, true}},
+        {.conv2d = {3, 1, 1, 4, 4, 7, 1, 4, 4, TSR_PADDING_SAME, false}},
+    };
+    for (size_t i = 0; i < sizeof unusual / sizeof *unusual; i++) {
+        gradient_case c = unusual[i];
+        c.fill = TEST_SPARSE;
+        c.pool.mode = TSR_POOL_MAX;
+        test_gradient_fit(&c);
+        run_data(&c, (uint32_t)i);
+        run_weights(&c, (uint32_t)i);
+    }
 }
 END_TEST
 
@@ -117,6 +141,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, by_data_covers_pairs);
     tcase_add_test(tests, by_weights_covers_pairs);
     tcase_add_test(tests, larger_than_a_tile);
+    tcase_add_test(tests, unusual_windows);
     tcase_add_test(tests, tile_shrinks_to_the_device);
     tcase_add_test(tests, weights_or_bias_alone);
 }

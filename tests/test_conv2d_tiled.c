@@ -14,14 +14,23 @@ static int image(test_case *t, const tsr_conv2d_descriptor *d)
 static void run(const test_conv2d_case *c, bool pooled, bool winners, bool activated, const char *name, uint32_t seed)
 {
     test_case t = {.fill = c->fill, .seed = seed};
+    const tsr_conv2d_descriptor *d = &c->conv2d;
+    bool gathered = seed % 4 == 1;
     bool finite = c->fill != TEST_NAN && c->fill != TEST_INFINITE && c->fill != TEST_MINUS_INFINITE;
-    int x = image(&t, &c->conv2d);
-    int y = test_conv2d(&t, &c->conv2d, test_relay(&t, x)), winner;
+    int x = gathered ? test_gather(&t,
+                                   &(tsr_gather_descriptor){.batch = d->batch,
+                                                            .sample = d->height * d->width * d->channels,
+                                                            .source = seed % 8 < 4 ? TSR_U8 : TSR_F32,
+                                                            .scale = 0.25f},
+                                   d->batch + 3, 4, (const int32_t[]){d->height, d->width, d->channels})
+                     : test_relay(&t, image(&t, d));
+    int given = (int)t.graph.value_count - 1;
+    int y = test_conv2d(&t, d, x), winner;
     /* Zeros are multiplied for pixels outside the image, so what is not finite stays out of the filters. */
-    for (int v = x + 1; !finite && v < (int)t.graph.value_count; v++) test_fill_value(&t, v, TEST_INTEGERS);
+    for (int v = given + 1; !finite && v < (int)t.graph.value_count; v++) test_fill_value(&t, v, TEST_INTEGERS);
     if (pooled) y = test_pool2d(&t, &c->pool, y, winners ? &winner : NULL);
     if (activated) test_activation(&t, c->function, 1, y);
-    test_run_case(&t, &(test_options){.only = name, .fused = 1 + pooled + activated});
+    test_run_case(&t, &(test_options){.only = name, .fused = 1 + pooled + activated + gathered});
 }
 
 /* A small tile: several of them each way even in small images, and quicker to compile. */

@@ -52,6 +52,20 @@ START_TEST(thin_ones_split)
 }
 END_TEST
 
+/* The bias's gradient alone, of one partial sum and of several. */
+START_TEST(bias_gradient_alone)
+{
+    for (int i = 0; i < 2; i++) {
+        test_case t = {.fill = TEST_INTEGERS};
+        tsr_dense_descriptor d = {i ? 300 : 20, 70, 37, true};
+        int dy = test_input(&t, "dy", TSR_F32, 2, (int32_t[]){d.rows, d.units}), db;
+        test_dense_grad_weights(&t, &d, dy, test_input(&t, "x", TSR_F32, 2, (int32_t[]){d.rows, d.inputs}), &db);
+        test_want(&t, db);
+        test_run_case(&t, &(test_options){.only = portable[2]});
+    }
+}
+END_TEST
+
 /* x is (rows, inputs) whatever its extents. */
 START_TEST(flattens)
 {
@@ -142,6 +156,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, work_groups_of_one);
     tcase_add_test(tests, splits);
     tcase_add_test(tests, thin_ones_split);
+    tcase_add_test(tests, bias_gradient_alone);
     tcase_add_test(tests, flattens);
 }
 

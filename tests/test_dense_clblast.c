@@ -23,7 +23,7 @@ END_TEST
 
 START_TEST(is_chosen_when_asked_for)
 {
-    test_dense_chooses(TSR_GEMM_CLBLAST, "_clblast");
+    test_dense_chooses(64, TSR_GEMM_CLBLAST, "_clblast");
 }
 END_TEST
 
@@ -47,10 +47,23 @@ START_TEST(is_not_called_beyond_the_limits)
     device->info.max_work_group = 64;
     refused_with("CLBlast was asked for");
     device->info.type = TSR_DEVICE_INTEGRATED_GPU;
-    test_dense_chooses(TSR_GEMM_AUTO, NULL);
+    test_dense_chooses(64, TSR_GEMM_AUTO, NULL);
     device->info = info;
     device->info.local_memory = 1024;
     refused_with("CLBlast was asked for");
+    device->info = info;
+}
+END_TEST
+
+/* Products with a short side are the native kernels', unless CLBlast is asked for. */
+START_TEST(leaves_thin_products)
+{
+    tsr_device *device = test_device();
+    tsr_device_info info = device->info;
+    device->info.type = TSR_DEVICE_INTEGRATED_GPU;
+    test_dense_chooses(64, TSR_GEMM_AUTO, "_clblast");
+    test_dense_chooses(63, TSR_GEMM_AUTO, NULL);
+    test_dense_chooses(63, TSR_GEMM_CLBLAST, "_clblast");
     device->info = info;
 }
 END_TEST
@@ -63,6 +76,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, large);
     tcase_add_test(tests, is_chosen_when_asked_for);
     tcase_add_test(tests, is_not_called_beyond_the_limits);
+    tcase_add_test(tests, leaves_thin_products);
 #else
     (void)tests;
 #endif

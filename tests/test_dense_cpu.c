@@ -6,8 +6,8 @@
 
 START_TEST(agrees_with_the_twins)
 {
-    test_dense_all((const char *const[]){"dense_cpu", "dense_grad_data_cpu", "dense_grad_weights_cpu"},
-                   TSR_GEMM_NATIVE, 1);
+    test_dense_all((const char *const[]){"dense_cpu", "dense_grad_data_cpu", "dense_grad_weights_cpu"}, TSR_GEMM_NATIVE,
+                   1);
 }
 END_TEST
 
@@ -74,8 +74,8 @@ END_TEST
 START_TEST(are_chosen)
 {
     if (test_device()->info.type != TSR_DEVICE_CPU) return;
-    test_dense_chooses(TSR_GEMM_AUTO, "_cpu");
-    test_dense_chooses(TSR_GEMM_NATIVE, "_cpu");
+    test_dense_chooses(64, TSR_GEMM_AUTO, "_cpu");
+    test_dense_chooses(64, TSR_GEMM_NATIVE, "_cpu");
 }
 END_TEST
 

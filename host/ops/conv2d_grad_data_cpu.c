@@ -153,8 +153,7 @@ static tsr_status prepare(tsr_step *step)
     tsr_launch_prepared(step, launch, 0, &status);
     if (!private_floats(&g)) tsr_launch_workspace(step, launch, &status);
     tsr_launch_value(step, launch, g.dx, &status);
-    tsr_conv2d_launch_layout(launch, tsr_conv2d_layout_of(step, g.dx, c->height, c->width, c->channels),
-                                   &status);
+    tsr_conv2d_launch_layout(launch, tsr_conv2d_layout_of(step, g.dx, c->height, c->width, c->channels), &status);
     tsr_conv2d_gradient_border b = tsr_conv2d_gradient_border_of(&g);
     const int32_t rest[] = {c->height, c->width, b.top, b.left, b.rows, b.columns, stripe_rows(&g)};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) tsr_launch_int(launch, rest[i], &status);

@@ -32,9 +32,9 @@ static tsr_status prepare(tsr_step *step)
     const tsr_conv2d_descriptor *c = g.conv2d;
     tsr_tile_product product = product_of(c);
     tsr_tile tile;
-    char options[TSR_GRADIENT_TILED_OPTIONS];
+    char options[TSR_CONV2D_GRADIENT_OPTIONS];
     tsr_status status = TSR_OK;
-    tsr_conv2d_gradient_tiled_options(&g, options);
+    tsr_conv2d_gradient_options(&g, 1, options);
     tsr_launch *launch =
         tsr_tile_launch(step, "conv2d_grad_data_tiled.cl", "conv2d_grad_data_tiled", options, &product, &tile, &status);
     tsr_conv2d_gradient_tiled_arguments(step, launch, &g, &status);

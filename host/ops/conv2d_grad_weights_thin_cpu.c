@@ -95,8 +95,7 @@ static tsr_status prepare(tsr_step *step)
     char options[TSR_CONV2D_GRADIENT_OPTIONS];
     int length = tsr_conv2d_gradient_options(&g, vector, options);
     snprintf(options + length, sizeof options - (size_t)length, " -D ROWS=%d -D COLUMNS=%d -D FILTER_VECTORS=%d%s%s",
-             t.rows, t.columns, t.vectors, tsr_conv2d_image_options(g.gather),
-             tsr_conv2d_gradient_store_options(&g));
+             t.rows, t.columns, t.vectors, tsr_conv2d_image_options(g.gather), tsr_conv2d_gradient_store_options(&g));
 
     tsr_conv2d_gradient_border b = tsr_conv2d_gradient_border_of(&g);
     tsr_launch *launch =

@@ -4,16 +4,17 @@
 
 #include <stdio.h>
 
-/* Into how many partial sums: by the shape alone, so that a large device has something to do, and in at most
- * MOST_FLOATS, since they are all read again. */
+/* Into how many partial sums: by the shape alone, so that a large device has something to do and sums do not grow too
+ * long; not into more floats than are worth reading again. */
 static int32_t partitions_of(const tsr_conv2d_gradient *g)
 {
-    const int64_t tile = 64, tiles_wanted = 128, least_cells = 256, most_floats = 4 << 20;
+    const int64_t tile = 64, tiles_wanted = 128, least_cells = 256, longest = 16384, most_floats = 4 << 20;
     const tsr_conv2d_descriptor *c = g->conv2d;
     int64_t rows = (int64_t)c->kernel_height * c->kernel_width * c->channels;
     int64_t cells = (int64_t)c->batch * g->output_rows * g->output_columns;
     int64_t partitions = tiles_wanted / (tsr_divide_up(rows, tile) * tsr_divide_up(c->filters, tile));
     if (partitions > cells / least_cells) partitions = cells / least_cells;
+    if (partitions < cells / longest) partitions = cells / longest;
     if (partitions > most_floats / (rows * c->filters)) partitions = most_floats / (rows * c->filters);
     return partitions < 1 ? 1 : (int32_t)partitions;
 }
@@ -30,7 +31,8 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 static tsr_tile_product product_of(const tsr_conv2d_gradient *g)
 {
     const tsr_conv2d_descriptor *c = g->conv2d;
-    return (tsr_tile_product){.rows = (int64_t)c->kernel_height * c->kernel_width * c->channels,
+    /* The first tile's rows are enough for db. */
+    return (tsr_tile_product){.rows = g->dw == TSR_NONE ? 1 : (int64_t)c->kernel_height * c->kernel_width * c->channels,
                               .columns = c->filters,
                               .depth = (int64_t)c->batch * g->output_rows * g->output_columns,
                               .splits = partitions_of(g),
@@ -45,9 +47,9 @@ static tsr_status prepare(tsr_step *step)
     const tsr_conv2d_descriptor *c = g.conv2d;
     tsr_tile_product product = product_of(&g);
     tsr_tile tile;
-    char options[TSR_GRADIENT_TILED_OPTIONS];
+    char options[TSR_CONV2D_GRADIENT_OPTIONS];
     tsr_status status = TSR_OK;
-    int length = tsr_conv2d_gradient_tiled_options(&g, options);
+    int length = tsr_conv2d_gradient_options(&g, 1, options);
     snprintf(options + length, sizeof options - (size_t)length, "%s%s", tsr_conv2d_image_options(g.gather),
              tsr_conv2d_gradient_store_options(&g));
     tsr_launch *launch = tsr_tile_launch(step, "conv2d_grad_weights_tiled.cl", "conv2d_grad_weights_tiled", options,

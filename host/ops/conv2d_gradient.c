@@ -201,10 +201,9 @@ void tsr_conv2d_gradient_arguments(tsr_step *step, tsr_launch *launch, const tsr
     tsr_launch_value(step, launch, g->dy, status);
     tsr_launch_value(step, launch, y, status);
     tsr_launch_value(step, launch, g->winner == TSR_NONE ? g->dy : g->winner, status);
-    tsr_conv2d_launch_layout(
-        launch, tsr_conv2d_layout_of(step, g->dy, g->rows, g->columns, g->conv2d->filters), status);
-    tsr_conv2d_launch_layout(launch, tsr_conv2d_layout_of(step, y, g->rows, g->columns, g->conv2d->filters),
-                                   status);
+    tsr_conv2d_launch_layout(launch, tsr_conv2d_layout_of(step, g->dy, g->rows, g->columns, g->conv2d->filters),
+                             status);
+    tsr_conv2d_launch_layout(launch, tsr_conv2d_layout_of(step, y, g->rows, g->columns, g->conv2d->filters), status);
     tsr_launch_int(launch, g->rows, status);
     tsr_launch_int(launch, g->columns, status);
     tsr_launch_int(launch, g->pool_top, status);

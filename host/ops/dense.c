@@ -77,10 +77,11 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     int32_t chunk, chunks;
     divide(&product, &chunk, &chunks);
     if (chunks == 1) return true;
-    /* A stack is left to its reader where that adds stacks; else it is added here. */
+    /* A stack is left to its reader where that adds stacks, as all do of gradients; else it is added here. */
     tsr_needs_partials(needs, product.c, chunks);
     if (wants_column_sums(span, &product)) tsr_needs_partials(needs, product.bias_gradient, chunks);
-    needs->workspace = (size_t)chunks * (size_t)product.rows * (size_t)product.columns * sizeof(float);
+    if (span->graph->values[product.c].role != TSR_ROLE_GRADIENT)
+        needs->workspace = (size_t)chunks * (size_t)product.rows * (size_t)product.columns * sizeof(float);
     return true;
 }
 
@@ -107,6 +108,7 @@ static tsr_status prepare(tsr_step *step)
     int32_t chunk, chunks;
     divide(&p, &chunk, &chunks);
     tsr_tile_product shape = tile_product_of(&p, chunk, chunks);
+    if (!product) shape.rows = 1; /* the first tile's are enough for the columns' sums */
     tsr_tile tile;
     char options[64];
     snprintf(options, sizeof options, "-D BIAS=%d -D PRODUCT=%d -D COLUMN_SUMS=%d", p.bias != TSR_NONE, product,

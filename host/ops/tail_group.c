@@ -2,11 +2,13 @@
 #include "ops/optimizer.h"
 #include "ops/tail.h"
 
-/* Work-items of the group, and what it may have to do: rows x inputs x (classes + PASSES), where the passes over the
- * inputs count as PASSES classes. So much takes the group about as long as the ten launches that it saves. */
-#define GROUP     256
-#define PASSES    16
-#define MOST_WORK (1 << 19)
+/* Work-items of the group, and what it may have to do: rows x inputs x (classes + PASSES) in all, where the passes over
+ * the inputs count as PASSES classes, and so many terms one after another in its longest sums. Beyond that many groups
+ * gain more than the launches cost. */
+#define GROUP      256
+#define PASSES     16
+#define MOST_WORK  (1 << 19)
+#define MOST_TERMS 1024
 
 /* The workspace as the kernel lays it out, with everything that it may hold. */
 static size_t workspace_floats(const tsr_tail *p)
@@ -21,7 +23,8 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     if (target->gemm == TSR_GEMM_CLBLAST) return tsr_refuse(needs, "CLBlast was asked for");
     tsr_tail p = tsr_tail_of(span);
     if (p.update_w && !tsr_optimizer_suits(p.update_w, p.update_b, needs)) return false;
-    if ((int64_t)p.rows * p.inputs > MOST_WORK / (p.classes + PASSES))
+    int64_t terms = p.inputs * tsr_divide_up((int64_t)p.rows * p.classes, GROUP);
+    if ((int64_t)p.rows * p.inputs > MOST_WORK / (p.classes + PASSES) || terms > MOST_TERMS || p.rows > MOST_TERMS)
         return tsr_refuse(needs,
                           "%d rows of %d inputs and %d classes are more than one work-group does in the time of the "
                           "launches saved",

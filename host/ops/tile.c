@@ -19,8 +19,8 @@ typedef struct start {
 
 static const start starts[] = {
     {TSR_VENDOR_NVIDIA, {{16, 16, 8, 4, 4, 16}, {16, 16, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
-    {TSR_VENDOR_AMD, {{16, 16, 8, 8, 4, 16}, {16, 16, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
-    {TSR_VENDOR_INTEL, {{16, 16, 8, 4, 4, 16}, {16, 16, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+    {TSR_VENDOR_AMD, {{16, 16, 8, 4, 4, 16}, {16, 16, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
+    {TSR_VENDOR_INTEL, {{16, 16, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
     {TSR_VENDOR_APPLE, {{8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
     {TSR_VENDOR_ARM, {{8, 8, 4, 4, 4, 8}, {8, 8, 4, 4, 4, 8}, {8, 8, 4, 4, 4, 8}}},
     {TSR_VENDOR_QUALCOMM, {{8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}, {8, 8, 4, 4, 4, 16}}},
@@ -49,17 +49,17 @@ static int32_t items_of(const tsr_tile *t)
     return t->group_rows * t->group_columns;
 }
 
-/* As tile.cl lays it out, with a pitch of at most four more. */
+/* As tile.cl lays it out, with a pitch of at most four more, and four numbers a term besides. */
 static size_t local_bytes(const tsr_tile *t)
 {
     if (items_of(t) == 1) return 0;
-    return sizeof(float) * (size_t)t->depth * (size_t)(rows_of(t) + columns_of(t) + 8);
+    return sizeof(float) * (size_t)t->depth * (size_t)(rows_of(t) + columns_of(t) + 12);
 }
 
-static bool fits(const tsr_device_info *info, const tsr_tile *t)
+/* Work-items that a group may have. */
+static size_t most_items(const tsr_device_info *info)
 {
-    return (size_t)items_of(t) <= info->max_work_group && (size_t)t->group_columns <= info->max_work_items[0] &&
-           (size_t)t->group_rows <= info->max_work_items[1] && local_bytes(t) <= info->local_memory;
+    return info->max_work_items[0] < info->max_work_group ? info->max_work_items[0] : info->max_work_group;
 }
 
 /* Whether every compute unit has more than one tile, so that one waits while the other computes. */
@@ -123,12 +123,14 @@ static int right_vector(const tsr_tile_product *p, const tsr_tile *t)
     return vector_of(p->right_contiguous, p->right_along_depth ? t->depth : columns_of(t));
 }
 
-/* A work-item keeps a place in registers for each of its fetches: beside the sums there is room for so many. */
+/* A work-item keeps a place in registers for each of its fetches: beside the sums there is room for so many. Rows that
+ * must be together cannot be made fewer; then there are fewer terms. */
 static void limit_fetches(const tsr_tile_product *p, tsr_tile *t)
 {
     const int32_t most = 8;
     while (rows_of(t) * t->depth > most * items_of(t) * left_vector(p, t) && t->item_rows > 1)
         if (!halve_item_rows(p, t)) break;
+    while (rows_of(t) * t->depth > most * items_of(t) * left_vector(p, t) && t->depth > 1) t->depth /= 2;
     while (columns_of(t) * t->depth > most * items_of(t) * right_vector(p, t) && t->item_columns > 1)
         t->item_columns /= 2;
 }
@@ -151,9 +153,12 @@ static void narrow(const tsr_device_info *info, const tsr_tile_product *p, tsr_t
         if (!halve_rows(p, t, few)) break;
 }
 
-bool tsr_tile_shrink(const tsr_tile_product *p, tsr_tile *t)
+/* Makes the tile smaller: its work-items where there are more than `allowed`, otherwise what lies in local memory.
+ * False when it is as small as can be. */
+static bool shrink(const tsr_tile_product *p, tsr_tile *t, size_t allowed)
 {
-    if (t->depth > 8)
+    bool many = (size_t)items_of(t) > allowed;
+    if (!many && t->depth > 8)
         t->depth /= 2;
     else if (items_of(t) > 1 && t->group_rows >= t->group_columns)
         t->group_rows /= 2;
@@ -180,8 +185,8 @@ bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *p, tsr
     narrow(info, p, t);
     if (t->depth > p->depth) t->depth = p->depth > 1 ? (int32_t)p->depth : 1;
     limit_fetches(p, t);
-    while (!fits(info, t))
-        if (!tsr_tile_shrink(p, t)) return false;
+    while ((size_t)items_of(t) > most_items(info) || local_bytes(t) > info->local_memory)
+        if (!shrink(p, t, most_items(info))) return false;
     return true;
 }
 
@@ -194,24 +199,26 @@ static void make_options(const tsr_tile_product *p, const tsr_tile *t, const cha
              p->right_along_depth, left_vector(p, t), right_vector(p, t), others);
 }
 
-/* Whether the kernel, once built, may have such work-groups: registers and local memory count only now. */
-static bool kernel_fits(const tsr_step *step, const tsr_launch *launch, const tsr_tile *t, tsr_status *status)
+/* Whether the kernel, once built, may have such work-groups, registers and local memory count only now; *allowed: how
+ * many work-items. */
+static bool kernel_fits(const tsr_step *step, const tsr_launch *launch, const tsr_tile *t, size_t *allowed,
+                        tsr_status *status)
 {
     const tsr_device *device = step->target->device;
-    size_t limit = 0;
     cl_ulong local = 0;
-    *status = tsr_kernel_limit(device, launch->kernel, &limit);
+    *status = tsr_kernel_limit(device, launch->kernel, allowed);
     if (*status != TSR_OK) return false;
     cl_int code =
         clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     *status = tsr_check(code, device, "asking for a kernel's limits");
-    return (size_t)items_of(t) <= limit && (items_of(t) == 1 || local <= device->info.local_memory);
+    return (size_t)items_of(t) <= *allowed && (items_of(t) == 1 || local <= device->info.local_memory);
 }
 
 tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel, const char *options,
                             const tsr_tile_product *product, tsr_tile *tile, tsr_status *status)
 {
     char all[TSR_TILE_OPTIONS];
+    size_t allowed;
     if (*status != TSR_OK) return NULL;
     if (!tsr_tile_choose(&step->target->device->info, product, tile)) {
         *status = tsr_fail(TSR_INTERNAL, "no tile of %s fits device %s", kernel, step->target->device->info.name);
@@ -220,10 +227,13 @@ tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel
     for (;;) {
         make_options(product, tile, options, all);
         tsr_launch *launch = tsr_step_launch(step, file, all, kernel, status);
-        if (!launch || kernel_fits(step, launch, tile, status) || *status != TSR_OK) return launch;
+        if (!launch) return NULL;
+        bool fits = kernel_fits(step, launch, tile, &allowed, status);
+        if (*status == TSR_OK && fits) return launch;
         clReleaseKernel(launch->kernel);
         step->launch_count--;
-        if (!tsr_tile_shrink(product, tile)) {
+        if (*status != TSR_OK) return NULL;
+        if (!shrink(product, tile, allowed)) {
             *status = tsr_fail(TSR_UNSUPPORTED, "device %s allows %s no work-group at all",
                                step->target->device->info.name, kernel);
             return NULL;
@@ -234,8 +244,8 @@ tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel
 void tsr_tile_launch_over(tsr_step *step, tsr_launch *launch, const tsr_tile_product *product, const tsr_tile *tile,
                           tsr_status *status)
 {
-    const size_t local[3] = {(size_t)tile->group_columns, (size_t)tile->group_rows, 1};
-    const size_t global[3] = {(size_t)tsr_divide_up(product->columns, columns_of(tile)) * local[0],
-                              (size_t)tsr_divide_up(product->rows, rows_of(tile)) * local[1], (size_t)product->splits};
+    const size_t local[3] = {(size_t)items_of(tile), 1, 1};
+    const size_t global[3] = {(size_t)tsr_divide_up(product->rows, rows_of(tile)) * local[0],
+                              (size_t)tsr_divide_up(product->columns, columns_of(tile)), (size_t)product->splits};
     tsr_launch_over(step, launch, 3, global, local, false, status);
 }

@@ -22,7 +22,7 @@ typedef struct tsr_tile {
 
 enum { TSR_TILE_SUMS = 64, TSR_TILE_OPTIONS = 1024 };
 
-/* Whether the kernels suit the device: GPUs, and any device where a test names them. */
+/* Whether the kernels suit the device: GPUs, and any device where a plan names them. */
 bool tsr_tile_suits(const tsr_target *target, tsr_needs *needs);
 
 /* A tile for the product on such a device: the vendor's starting parameters, smaller where there are few rows, columns
@@ -30,15 +30,12 @@ bool tsr_tile_suits(const tsr_target *target, tsr_needs *needs);
  * False when row_unit is more than TSR_TILE_SUMS. How the sums are ordered does not depend on it. */
 bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *product, tsr_tile *tile);
 
-/* Makes the tile smaller, where it is largest; false when it is as small as can be. */
-bool tsr_tile_shrink(const tsr_tile_product *product, tsr_tile *tile);
-
 /* Chooses a tile, shrinks it until the kernel built with it fits the device, and begins the launch: `options` are the
  * kernel's besides the tile's. *status as with tsr_step_launch. */
 tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel, const char *options,
                             const tsr_tile_product *product, tsr_tile *tile, tsr_status *status);
 
-/* Sets its index space: (columns, rows, splits) in tiles. */
+/* Sets its index space: (rows, columns, splits) in tiles. */
 void tsr_tile_launch_over(tsr_step *step, tsr_launch *launch, const tsr_tile_product *product, const tsr_tile *tile,
                           tsr_status *status);
 

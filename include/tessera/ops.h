@@ -86,14 +86,16 @@ typedef struct tsr_dense_descriptor {
 } tsr_dense_descriptor;
 
 /* Which matrix product the dense layers use. AUTO: native kernels on CPU-class devices, where they were measured to be
- * several times faster, CLBlast on others unless their limits rule it out; and what tuning has found (tune.h). */
+ * several times faster; on others CLBlast, but native kernels for products with a side below 64 and where CLBlast is not
+ * fit for the device; and what tuning has found (tune.h). */
 typedef enum tsr_gemm { TSR_GEMM_AUTO, TSR_GEMM_CLBLAST, TSR_GEMM_NATIVE } tsr_gemm;
 
 /* One operation with its kernels, ready to be enqueued any number of times.
  *
  * Created on a device (which may wrap the caller's queue: tsr_device_from_queue) it builds its kernels once. Each
  * enqueue names the buffers to use and returns without waiting; the operation retains them until others take their
- * place or it is freed. An operation is used by one thread and one enqueue at a time, and freed with
+ * place or it is freed. Their memory begins at a multiple of 16 bytes, as that of all buffers does but those made with
+ * CL_MEM_USE_HOST_PTR of memory that does not. An operation is used by one thread and one enqueue at a time, and freed with
  * tsr_operation_free. Buffers too small for their tensors give TSR_INVALID_ARGUMENT. */
 typedef struct tsr_operation tsr_operation;
 

@@ -75,11 +75,11 @@ int test_dense_graph(test_case *t, const tsr_dense_descriptor *d, int *wanted)
     return count;
 }
 
-void test_dense_chooses(tsr_gemm gemm, const char *suffix)
+void test_dense_chooses(int32_t side, tsr_gemm gemm, const char *suffix)
 {
     test_case t = {.fill = TEST_INTEGERS};
     int wanted[4];
-    int count = test_dense_graph(&t, &(tsr_dense_descriptor){8, 20, 12, true}, wanted);
+    int count = test_dense_graph(&t, &(tsr_dense_descriptor){side, side, side, true}, wanted);
     tsr_plan *plan;
     check_ok(tsr_plan_create(test_device(), &t.graph, wanted, count, &(tsr_plan_options){.gemm = gemm}, NULL, &plan));
     ck_assert_int_eq(tsr_plan_step_count(plan), 3);

@@ -26,9 +26,9 @@ void test_dense_backward_weights(const dense_case *c, const test_options *option
 /* All three of every so many cases, with the implementations `only`[0 ... 2]. */
 void test_dense_all(const char *const only[3], tsr_gemm gemm, int every);
 
-/* A plan of all three primitives; each step's implementation must end in `suffix`, or, when that is NULL, be the
- * portable one. */
-void test_dense_chooses(tsr_gemm gemm, const char *suffix);
+/* A plan of all three primitives, of matrices with sides of `side`; each step's implementation must end in `suffix`,
+ * or, when that is NULL, be the portable one. */
+void test_dense_chooses(int32_t side, tsr_gemm gemm, const char *suffix);
 
 /* A graph of the three primitives for plans of the caller's own; wanted has room for 4. Returns how many are wanted. */
 int test_dense_graph(test_case *t, const tsr_dense_descriptor *d, int *wanted);
