@@ -98,3 +98,38 @@ kernel void winograd_reversed(const global float *restrict w, global float *rest
         transform_filter(taps, out + pair * VW, count * VW);
     }
 }
+
+/* The same, for kernels that share them out by points: out[4 i + j][channel][filter] = (G w G^T)[i][j].
+ *
+ * Index space: chunks of the vectors of (channel, filter) pairs, `chunk` of `count` each. The last one is moved back. */
+kernel void winograd_planes(const global float *restrict w, global float *restrict out, int channels, int filters,
+                            uint count, uint chunk)
+{
+    uint first = (uint)get_global_id(0) * chunk, end = min(first + chunk, count), plane = channels * filters;
+    for (uint i = first; i < end; i++) {
+        uint pair = min(i * VW, plane - VW);
+        vec taps[9];
+        for (int tap = 0; tap < 9; tap++) taps[tap] = vec_load(w + tap * plane + pair);
+        transform_filter(taps, out + pair, plane);
+    }
+}
+
+/* Of the filters turned round: out[4 i + j][filter][channel], of w[8 - tap]. The same index space. */
+kernel void winograd_planes_reversed(const global float *restrict w, global float *restrict out, int channels,
+                                     int filters, uint count, uint chunk)
+{
+    uint first = (uint)get_global_id(0) * chunk, end = min(first + chunk, count), plane = channels * filters;
+    for (uint i = first; i < end; i++) {
+        uint pair = min(i * VW, plane - VW);
+        vec taps[9];
+        for (int tap = 0; tap < 9; tap++) {
+            float lanes[VW];
+            for (uint k = 0; k < VW; k++) {
+                uint f = (pair + k) / channels, c = (pair + k) % channels;
+                lanes[k] = w[(8 - tap) * plane + c * filters + f];
+            }
+            taps[tap] = vec_load(lanes);
+        }
+        transform_filter(taps, out + pair, plane);
+    }
+}

@@ -121,11 +121,31 @@ START_TEST(winograd)
 }
 END_TEST
 
+/* By points: of channels and filters, or of filters and channels turned round. */
+START_TEST(winograd_by_points)
+{
+    for (int i = 0; i < 4 * 3 * 2; i++) {
+        const tsr_conv2d_descriptor *d = &shapes[i % 4];
+        if (test_left_out(32.0 * (double)filter_count(d))) continue;
+        uint32_t width = 1u << i / 4 % 3 * 2;
+        bool turned = i >= 12;
+        size_t bytes = make_form(turned ? TSR_FORM_WINOGRAD_PLANES_REVERSED : TSR_FORM_WINOGRAD_PLANES, d, width);
+        size_t across = (size_t)(turned ? d->channels : d->filters),
+               depth = (size_t)(turned ? d->filters : d->channels);
+        ck_assert_uint_eq(bytes, 16 * across * depth * sizeof(float));
+        for (size_t e = 0; e < 16 * across * depth; e++)
+            if (!(fabs((double)form[e] - winograd_of(d, turned, across, e)) <= 4e-7))
+                ck_abort_msg("case %d: element %zu is %g", i, e, (double)form[e]);
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, transposed);
     tcase_add_test(tests, reversed);
     tcase_add_test(tests, winograd);
+    tcase_add_test(tests, winograd_by_points);
 }
 
 int main(void)

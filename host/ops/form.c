@@ -8,26 +8,34 @@ static size_t taps_of(const tsr_conv2d_descriptor *conv2d)
     return (size_t)conv2d->kernel_height * (size_t)conv2d->kernel_width;
 }
 
+/* Winograd's form whose vectors run over all numbers of a point. */
+static bool has_planes(tsr_form form)
+{
+    return form == TSR_FORM_WINOGRAD_PLANES || form == TSR_FORM_WINOGRAD_PLANES_REVERSED;
+}
+
 static bool is_winograd(tsr_form form)
 {
-    return form == TSR_FORM_WINOGRAD || form == TSR_FORM_WINOGRAD_REVERSED;
+    return form == TSR_FORM_WINOGRAD || form == TSR_FORM_WINOGRAD_REVERSED || has_planes(form);
 }
 
 /* What vectors of Winograd's form run over, and what the panels do. */
 static int32_t lanes_of(tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
+    if (has_planes(form)) return conv2d->channels * conv2d->filters;
     return form == TSR_FORM_WINOGRAD ? conv2d->filters : conv2d->channels;
 }
 
 static int32_t depth_of(tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
+    if (has_planes(form)) return 1;
     return form == TSR_FORM_WINOGRAD ? conv2d->channels : conv2d->filters;
 }
 
 size_t tsr_form_bytes(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d)
 {
     if (!is_winograd(form)) return taps_of(conv2d) * (size_t)conv2d->channels * (size_t)conv2d->filters * sizeof(float);
-    int32_t lanes = lanes_of(form, conv2d), vector = tsr_vector_within(target, lanes);
+    int32_t lanes = lanes_of(form, conv2d), vector = has_planes(form) ? 1 : tsr_vector_within(target, lanes);
     return 16 * (size_t)depth_of(form, conv2d) * (size_t)tsr_round_up(lanes, vector) * sizeof(float);
 }
 

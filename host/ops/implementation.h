@@ -54,7 +54,9 @@ double tsr_span_flops(const tsr_span *span);
     X(TRANSPOSED, transposed) /* [filters][kernel_height][kernel_width][channels] of a convolution's filters */        \
     X(REVERSED, reversed)     /* [kernel_height][kernel_width][filters][channels], the last tap first */               \
     X(WINOGRAD, winograd)     /* [16][vector of filters][channel][lane]: F(2x2,3x3), U = G w G^T */                    \
-    X(WINOGRAD_REVERSED, winograd_reversed) /* [16][vector of channels][filter][lane]: that of REVERSED */
+    X(WINOGRAD_REVERSED, winograd_reversed) /* [16][vector of channels][filter][lane]: that of REVERSED */             \
+    X(WINOGRAD_PLANES, winograd_planes)     /* [16][channel][filter]: the same U */                                    \
+    X(WINOGRAD_PLANES_REVERSED, winograd_planes_reversed) /* [16][filter][channel]: that of REVERSED */
 
 typedef enum tsr_form {
 #define TSR_FORM_ENUM(name, stem) TSR_FORM_##name,
@@ -260,7 +262,7 @@ const tsr_implementation *const *tsr_implementations(size_t *count);
 size_t tsr_form_bytes(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d);
 tsr_status tsr_form_prepare(const tsr_target *target, tsr_form form, const tsr_conv2d_descriptor *conv2d,
                             cl_mem weights, cl_mem output, tsr_launch *launch);
-/* In Winograd's forms vectors are of tsr_vector_within() filters (or channels). Where these are not a multiple of it,
- * the last vector ends with the last filter and overlaps with the one before. */
+/* In Winograd's forms with vectors these are of tsr_vector_within() filters (or channels). Where these are not a
+ * multiple of it, the last vector ends with the last filter and overlaps with the one before. */
 
 #endif
