@@ -27,8 +27,11 @@
  * factor that is not finite then makes the sum not-a-number where leaving the term out would not.
  *
  * In a group of one work-item the factors lie in private memory and there are no barriers: this needs no local memory.
+ * Where GROUP_PRODUCTS is given, a group has so many layers of work-items, which compute products of their own.
  *
  * Macros: GROUP_ROWS, GROUP_COLUMNS, ITEM_ROWS, ITEM_COLUMNS, TILE_DEPTH   as above
+ *         GROUP_PRODUCTS                       layers of work-items; 1 when it is not given
+ *         TILE_UNROLL                          terms whose products are added in a row; 4 when it is not given
  *         ROW_UNIT                             divides ITEM_ROWS
  *         LEFT_ALONG_DEPTH, RIGHT_ALONG_DEPTH  1 or 0
  *         LEFT_VECTOR, RIGHT_VECTOR            1 or 4: numbers that are fetched together; divides TILE_DEPTH along it,
@@ -38,7 +41,13 @@
 
 #include "common.cl"
 
-#define GROUP        (GROUP_ROWS * GROUP_COLUMNS)
+#ifndef GROUP_PRODUCTS
+#define GROUP_PRODUCTS 1
+#endif
+#ifndef TILE_UNROLL
+#define TILE_UNROLL 4
+#endif
+#define GROUP        (GROUP_ROWS * GROUP_COLUMNS * GROUP_PRODUCTS)
 #define TILE_ROWS    (GROUP_ROWS * ITEM_ROWS)
 #define TILE_COLUMNS (GROUP_COLUMNS * ITEM_COLUMNS)
 
@@ -78,9 +87,14 @@
 #define tile_split()        ((int)get_group_id(2))
 #define tile_splits()       ((int)get_num_groups(2))
 
-#define tile_item()         ((uint)get_local_id(0))
-#define tile_group_row()    (tile_item() / GROUP_COLUMNS)
+#define tile_item() ((uint)get_local_id(0))
+#if GROUP_PRODUCTS == 1
+#define tile_group_row() (tile_item() / GROUP_COLUMNS)
+#else
+#define tile_group_row() (tile_item() / GROUP_COLUMNS % GROUP_ROWS)
+#endif
 #define tile_group_column() (tile_item() % GROUP_COLUMNS)
+#define tile_product()      (tile_item() / (GROUP_ROWS * GROUP_COLUMNS))
 
 /* The tile's row and column of a work-item's sum. */
 #define tile_row(m)    (((m) / ROW_UNIT * GROUP_ROWS + tile_group_row()) * ROW_UNIT + (m) % ROW_UNIT)
@@ -162,7 +176,7 @@ INLINED void tile_multiply(const TILE_SPACE float *restrict left, const TILE_SPA
 {
     left += tile_group_row() * ROW_UNIT;
     right += tile_group_column() * COLUMN_UNIT;
-#pragma unroll 4
+#pragma unroll TILE_UNROLL
     for (int k = 0; k < TILE_DEPTH; k++) {
         float l[ITEM_ROWS], r[ITEM_COLUMNS];
 #pragma unroll

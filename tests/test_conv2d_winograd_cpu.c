@@ -1,5 +1,5 @@
 /* Winograd's convolution for CPUs, alone and with pool and activation, against the twins. */
-#include "support/tester.h"
+#include "support/winograd_cases.h"
 
 #include "ops/implementation.h"
 
@@ -12,42 +12,11 @@ static const int32_t batches[] = {1, 2, 3};
 static const uint32_t widths[] = {4, 8, 16};
 static const test_fill fills[] = {TEST_INTEGERS, TEST_RANDOM, TEST_TIES, TEST_NAN};
 
-static const struct epilogue {
-    bool pool;
-    tsr_pool_mode mode;
-    tsr_padding padding;
-    bool winner, activation;
-    tsr_activation function;
-} epilogues[] = {
-    {.pool = false},
-    {.activation = true, .function = TSR_RELU},
-    {true, TSR_POOL_MAX, TSR_PADDING_VALID, .winner = true, .activation = true, .function = TSR_RELU},
-    {true, TSR_POOL_MAX, TSR_PADDING_SAME, .winner = true, .activation = false},
-    {true, TSR_POOL_MAX, TSR_PADDING_SAME, .activation = true, .function = TSR_TANH},
-    {true, TSR_POOL_AVERAGE, TSR_PADDING_SAME, .activation = true, .function = TSR_RELU},
-    {true, TSR_POOL_AVERAGE, TSR_PADDING_VALID, .winner = false},
-};
-
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
-/* The name of the implementation that claims the graph made of these. */
-static const char *add_chain(test_case *t, const tsr_conv2d_descriptor *d, const struct epilogue *e, test_fill fill)
+static const char *add_chain(test_case *t, const tsr_conv2d_descriptor *d, const test_epilogue *e, test_fill fill)
 {
-    int x = test_input(t, "x", TSR_F32, 4, (int32_t[]){d->batch, d->height, d->width, d->channels});
-    test_fill_value(t, x, fill);
-    int y = test_conv2d(t, d, x);
-    const char *name = "conv2d_winograd_cpu";
-    if (e->pool) {
-        int32_t extent[4];
-        test_conv2d_output(d, extent);
-        tsr_pool2d_descriptor pool = {e->mode, extent[0], extent[1], extent[2], extent[3], 2, 2, 2, 2, e->padding};
-        int winner;
-        y = test_pool2d(t, &pool, y, e->winner ? &winner : NULL);
-        name = "conv2d_winograd_pool_cpu";
-    }
-    if (!e->activation) return name;
-    test_activation(t, e->function, 0, y);
-    return "conv2d_winograd_activation_cpu";
+    return test_winograd_chain(t, d, e, fill, "cpu");
 }
 
 /* Small integers stay exact in the transforms, whose only fractions are quarters; elsewhere rounding costs up to four
@@ -55,29 +24,17 @@ static const char *add_chain(test_case *t, const tsr_conv2d_descriptor *d, const
 START_TEST(covers_pairs)
 {
     const int levels[] = {
-        2, COUNT(extents),  COUNT(channels), COUNT(filters), COUNT(batches), COUNT(widths), COUNT(fills),
-        2, COUNT(epilogues)};
+        2, COUNT(extents), COUNT(channels), COUNT(filters), COUNT(batches), COUNT(widths), COUNT(fills),
+        2, TEST_EPILOGUES};
     enum { PARAMETERS = 9, CAPACITY = 128 };
     static int cases[CAPACITY * PARAMETERS];
     int count = test_cover_pairs(levels, PARAMETERS, cases, CAPACITY);
     ck_assert_int_lt(count, CAPACITY);
     for (int i = 0; i < count; i++) {
         const int *k = cases + i * PARAMETERS;
-        const struct epilogue *e = &epilogues[k[8]];
-        bool valid = k[0] == 0;
-        int32_t least = (valid ? 3 : 1) + (e->pool && e->padding == TSR_PADDING_VALID ? 1 : 0);
-        const int32_t *extent = extents[k[1]];
-        tsr_conv2d_descriptor d = {.batch = batches[k[4]],
-                                   .height = extent[0] > least ? extent[0] : least,
-                                   .width = extent[1] > least ? extent[1] : least,
-                                   .channels = channels[k[2]],
-                                   .filters = filters[k[3]],
-                                   .kernel_height = 3,
-                                   .kernel_width = 3,
-                                   .stride_height = 1,
-                                   .stride_width = 1,
-                                   .padding = valid ? TSR_PADDING_VALID : TSR_PADDING_SAME,
-                                   .bias = k[7]};
+        const test_epilogue *e = &test_epilogues[k[8]];
+        tsr_conv2d_descriptor d =
+            test_winograd_conv2d(extents[k[1]], channels[k[2]], filters[k[3]], batches[k[4]], k[0] == 0, k[7], e);
         test_fill fill = fills[k[6]];
         test_case t = {.fill = fill == TEST_NAN ? TEST_RANDOM : fill, .seed = (uint32_t)i};
         const char *name = add_chain(&t, &d, e, fill);
@@ -91,7 +48,7 @@ START_TEST(large_filter_bank)
 {
     tsr_conv2d_descriptor d = {2, 6, 9, 130, 129, 3, 3, 1, 1, TSR_PADDING_SAME, true};
     test_case t = {.fill = TEST_INTEGERS};
-    const char *name = add_chain(&t, &d, &epilogues[2], TEST_INTEGERS);
+    const char *name = add_chain(&t, &d, &test_epilogues[2], TEST_INTEGERS);
     test_run_case(&t, &(test_options){.only = name, .vector_width = 8, .slack = 4});
 }
 END_TEST
@@ -102,7 +59,7 @@ START_TEST(not_a_number_stays_in_its_windows)
     for (int at = 0; at < 36; at++) {
         tsr_conv2d_descriptor d = {1, 6, 6, 8, 8, 3, 3, 1, 1, TSR_PADDING_SAME, true};
         test_case t = {.fill = TEST_RANDOM};
-        const char *name = add_chain(&t, &d, &epilogues[0], TEST_RANDOM);
+        const char *name = add_chain(&t, &d, &test_epilogues[0], TEST_RANDOM);
         double x[6 * 6 * 8];
         for (int i = 0; i < COUNT(x); i++) x[i] = i == at * 8 + 3 ? (double)NAN : i % 5;
         test_set(&t, 0, x);
@@ -111,8 +68,7 @@ START_TEST(not_a_number_stays_in_its_windows)
 }
 END_TEST
 
-static void check_refused(const tsr_conv2d_descriptor *d, const struct epilogue *e, int32_t pool_size,
-                          const char *reason)
+static void check_refused(const tsr_conv2d_descriptor *d, const test_epilogue *e, int32_t pool_size, const char *reason)
 {
     test_case t = {0};
     const char *name = add_chain(&t, d, e, TEST_RANDOM);
@@ -124,19 +80,19 @@ static void check_refused(const tsr_conv2d_descriptor *d, const struct epilogue 
 START_TEST(refuses_what_it_cannot_do)
 {
     tsr_conv2d_descriptor d = {1, 8, 8, 16, 16, 3, 3, 1, 1, TSR_PADDING_SAME, true}, other = d;
-    check_refused(&d, &epilogues[2], 1, "not 1 x 2");
-    struct epilogue softmax = {.activation = true, .function = TSR_SOFTMAX};
+    check_refused(&d, &test_epilogues[2], 1, "not 1 x 2");
+    test_epilogue softmax = {.activation = true, .function = TSR_SOFTMAX};
     check_refused(&d, &softmax, 2, "softmax");
     other.kernel_width = 5;
-    check_refused(&other, &epilogues[1], 2, "not 3 x 5 and 1 x 1");
+    check_refused(&other, &test_epilogues[1], 2, "not 3 x 5 and 1 x 1");
     other = d;
     other.stride_height = 2;
-    check_refused(&other, &epilogues[0], 2, "not 3 x 3 and 2 x 1");
+    check_refused(&other, &test_epilogues[0], 2, "not 3 x 3 and 2 x 1");
     other = d;
     other.channels = 3;
-    check_refused(&other, &epilogues[0], 2, "3 channels and 16 filters are too few");
+    check_refused(&other, &test_epilogues[0], 2, "3 channels and 16 filters are too few");
     other.channels = other.filters = 1024;
-    check_refused(&other, &epilogues[0], 2, "67108864 bytes");
+    check_refused(&other, &test_epilogues[0], 2, "67108864 bytes");
 }
 END_TEST
 

@@ -24,19 +24,23 @@
     X(conv2d_winograd_cpu)            /* conv2d */                                                                     \
     X(conv2d_gather_cpu)              /* conv2d, gather */                                                             \
     X(conv2d_cpu)                                                                                                      \
-    X(conv2d_activation_tiled)         /* activation, pool2d?, conv2d, gather? */                                      \
-    X(conv2d_pool_tiled)               /* pool2d, conv2d, gather? */                                                   \
-    X(conv2d_tiled)                    /* conv2d, gather? */                                                           \
-    X(conv2d_winograd_backward_cpu)    /* conv2d_grad_data */                                                          \
-    X(conv2d_backward_cpu)             /* conv2d_grad_data */                                                          \
-    X(conv2d_grad_data_cpu)            /* conv2d_grad_data, pool2d_grad?, activation_grad? */                          \
-    X(conv2d_grad_weights_thin_cpu)    /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */              \
-    X(conv2d_grad_weights_product_cpu) /* conv2d_grad_weights, activation_grad?; gather? */                            \
-    X(conv2d_grad_weights_cpu)         /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */              \
-    X(conv2d_grad_data_tiled)          /* conv2d_grad_data, pool2d_grad?, activation_grad? */                          \
-    X(conv2d_grad_weights_tiled)       /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */              \
-    X(conv2d_grad_data_pool)           /* portable: conv2d_grad_data, pool2d_grad, activation_grad? */                 \
-    X(conv2d_grad_weights_pool)        /* portable: conv2d_grad_weights, pool2d_grad, activation_grad? */              \
+    X(conv2d_winograd_activation_tiled) /* activation, pool2d?, conv2d */                                              \
+    X(conv2d_winograd_pool_tiled)       /* pool2d, conv2d */                                                           \
+    X(conv2d_activation_tiled)          /* activation, pool2d?, conv2d, gather? */                                     \
+    X(conv2d_pool_tiled)                /* pool2d, conv2d, gather? */                                                  \
+    X(conv2d_winograd_tiled)            /* conv2d */                                                                   \
+    X(conv2d_tiled)                     /* conv2d, gather? */                                                          \
+    X(conv2d_winograd_backward_cpu)     /* conv2d_grad_data */                                                         \
+    X(conv2d_backward_cpu)              /* conv2d_grad_data */                                                         \
+    X(conv2d_grad_data_cpu)             /* conv2d_grad_data, pool2d_grad?, activation_grad? */                         \
+    X(conv2d_grad_weights_thin_cpu)     /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */             \
+    X(conv2d_grad_weights_product_cpu)  /* conv2d_grad_weights, activation_grad?; gather? */                           \
+    X(conv2d_grad_weights_cpu)          /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */             \
+    X(conv2d_winograd_backward_tiled)   /* conv2d_grad_data */                                                         \
+    X(conv2d_grad_data_tiled)           /* conv2d_grad_data, pool2d_grad?, activation_grad? */                         \
+    X(conv2d_grad_weights_tiled)        /* conv2d_grad_weights, pool2d_grad?, activation_grad?; gather? */             \
+    X(conv2d_grad_data_pool)            /* portable: conv2d_grad_data, pool2d_grad, activation_grad? */                \
+    X(conv2d_grad_weights_pool)         /* portable: conv2d_grad_weights, pool2d_grad, activation_grad? */             \
     X(pool2d_cpu)                                                                                                      \
     X(pool2d_grad_cpu)                                                                                                 \
     X(dense_activation_cpu) /* activation, dense */                                                                    \

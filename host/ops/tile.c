@@ -199,10 +199,8 @@ static void make_options(const tsr_tile_product *p, const tsr_tile *t, const cha
              p->right_along_depth, left_vector(p, t), right_vector(p, t), others);
 }
 
-/* Whether the kernel, once built, may have such work-groups, registers and local memory count only now; *allowed: how
- * many work-items. */
-static bool kernel_fits(const tsr_step *step, const tsr_launch *launch, const tsr_tile *t, size_t *allowed,
-                        tsr_status *status)
+bool tsr_tile_kernel_fits(const tsr_step *step, const tsr_launch *launch, int32_t items, size_t *allowed,
+                          tsr_status *status)
 {
     const tsr_device *device = step->target->device;
     cl_ulong local = 0;
@@ -211,7 +209,7 @@ static bool kernel_fits(const tsr_step *step, const tsr_launch *launch, const ts
     cl_int code =
         clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     *status = tsr_check(code, device, "asking for a kernel's limits");
-    return (size_t)items_of(t) <= *allowed && (items_of(t) == 1 || local <= device->info.local_memory);
+    return (size_t)items <= *allowed && (items == 1 || local <= device->info.local_memory);
 }
 
 tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel, const char *options,
@@ -228,7 +226,7 @@ tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel
         make_options(product, tile, options, all);
         tsr_launch *launch = tsr_step_launch(step, file, all, kernel, status);
         if (!launch) return NULL;
-        bool fits = kernel_fits(step, launch, tile, &allowed, status);
+        bool fits = tsr_tile_kernel_fits(step, launch, items_of(tile), &allowed, status);
         if (*status == TSR_OK && fits) return launch;
         clReleaseKernel(launch->kernel);
         step->launch_count--;
