@@ -1,7 +1,9 @@
 /* Which drivers the loader would load. */
 #include "base/file.h"
+#include "support/process.h"
 #include "support/support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,12 +60,42 @@ START_TEST(drivers_are_found)
 }
 END_TEST
 
+/* In a process of its own: the drivers that OCL_ICD_FILENAMES names, one a line. */
+static int print_libraries(void)
+{
+    tsr_loader loader;
+    if (tsr_loader_describe(&loader)) return 1;
+    for (size_t i = 0; i < loader.driver_count; i++) puts(loader.drivers[i].library);
+    tsr_loader_clear(&loader);
+    return 0;
+}
+
+/* Libraries are listed where the loader would load them. */
+START_TEST(libraries_are_found_by_their_names)
+{
+    static test_process process;
+    test_execute_self("libraries",
+                      (const char *const[]){"OCL_ICD_VENDORS=/nowhere", "LD_PRELOAD=" TEST_OTHER_LOADER,
+                                            "OCL_ICD_FILENAMES=libacme.so::/opt/libb.so", NULL},
+                      &process);
+    ck_assert_msg(process.code == 0, "%s", process.err);
+    ck_assert_str_eq(process.out, "libacme.so\n/opt/libb.so\n");
+    test_execute_self(
+        "libraries",
+        (const char *const[]){"OCL_ICD_VENDORS=/nowhere", "LD_PRELOAD=" TEST_OTHER_LOADER, "OCL_ICD_FILENAMES", NULL},
+        &process);
+    ck_assert_msg(process.code == 0 && !process.out[0], "%s%s", process.out, process.err);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_test(tests, drivers_are_found);
+    tcase_add_test(tests, libraries_are_found_by_their_names);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    if (count == 2 && strcmp(arguments[1], "libraries") == 0) return print_libraries();
     return test_run("loader", add_tests);
 }

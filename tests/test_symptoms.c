@@ -89,6 +89,12 @@ static void crashing(void)
 {
     now.driver.outcome = TSR_DRIVER_CRASHES;
 }
+static void crashing_library(void)
+{
+    crashing();
+    strcpy(now.driver.file, "libacme.so");
+    strcpy(now.driver.library, "libacme.so");
+}
 static void hanging(void)
 {
     now.driver.outcome = TSR_DRIVER_HANGS;
@@ -355,6 +361,7 @@ static const struct {
     const char *says; /* a part of it */
 } cases[] = {
     {"driver crashes", crashing, hanging, "the driver that /etc/OpenCL/vendors/acme.icd names crashes"},
+    {"driver crashes", crashing_library, hanging, "the driver libacme.so crashes"},
     {"driver hangs", hanging, crashing, "does not answer when it is loaded"},
     {"drivers clash", clashing, works, "each of the drivers works alone"},
     {"no driver", no_platform, no_platform_by_crash, "/etc/OpenCL/vendors names no driver; install"},

@@ -1,5 +1,5 @@
 /* The OpenCL loader, and the drivers that it would load. */
-#define _GNU_SOURCE                       /* dladdr */
+#define _GNU_SOURCE                       /* dladdr, memmem */
 #define CL_USE_DEPRECATED_OPENCL_1_1_APIS /* clGetExtensionFunctionAddress */
 #include "base/file.h"
 #include "base/memory.h"
@@ -89,6 +89,34 @@ static tsr_status add_named(tsr_loader *loader, size_t *capacity)
     return add_driver(loader, capacity, path);
 }
 
+/* Whether the loader asks for an environment variable: then it holds the name. */
+static bool loader_asks_for(const tsr_loader *loader, const char *variable)
+{
+    char *data;
+    size_t size;
+    if (!loader->library[0] || tsr_file_read(loader->library, (size_t)64 << 20, &data, &size) != TSR_OK) return false;
+    bool found = memmem(data, size, variable, strlen(variable)) != NULL;
+    free(data);
+    return found;
+}
+
+/* Libraries, with colons between, that Khronos's loader loads besides those of OCL_ICD_VENDORS. */
+static tsr_status add_libraries(tsr_loader *loader, size_t *capacity)
+{
+    static const char variable[] = "OCL_ICD_FILENAMES";
+    const char *at = getenv(variable);
+    tsr_status status = TSR_OK;
+    if (!at || !*at || !loader_asks_for(loader, variable)) return TSR_OK;
+    while (!status && *at) {
+        char name[sizeof loader->drivers->library];
+        size_t length = strcspn(at, ":");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        if (length) status = add_driver(loader, capacity, name);
+        at += length + (at[length] == ':');
+    }
+    return status;
+}
+
 tsr_status tsr_loader_describe(tsr_loader *loader)
 {
     const char *asked = getenv("OCL_ICD_VENDORS");
@@ -106,6 +134,7 @@ tsr_status tsr_loader_describe(tsr_loader *loader)
         status = add_named(loader, &capacity);
     else
         status = add_directory(loader, &capacity); /* without drivers where it is not there */
+    if (!status) status = add_libraries(loader, &capacity);
     if (status) tsr_loader_clear(loader);
     return status;
 }

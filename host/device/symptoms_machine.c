@@ -47,8 +47,9 @@ static bool bad_driver(const tsr_facts *f, tsr_driver_outcome outcome, const cha
         const tsr_driver *driver = &f->loader->drivers[i];
         if (driver->outcome != outcome) continue;
         const char *colon = driver->problem[0] ? ": " : "";
-        tsr_text_add(say, "%sthe driver that %s names %s%s%s; %s", say->length ? ". " : "", driver->file, what, colon,
-                     driver->problem, advice);
+        bool itself = strcmp(driver->file, driver->library) == 0; /* no .icd file names it */
+        tsr_text_add(say, "%sthe driver %s%s%s %s%s%s; %s", say->length ? ". " : "", itself ? "" : "that ",
+                     driver->file, itself ? "" : " names", what, colon, driver->problem, advice);
     }
     return say->length > 0;
 }
