@@ -40,6 +40,14 @@ tsr_status command_open_device(const char *wanted, bool profile, tsr_device **de
     return TSR_OK;
 }
 
+bool command_has_quirk(const tsr_device_info *info, tsr_quirk quirk)
+{
+    tsr_device_note note;
+    for (size_t k = 0; tsr_device_quirk(info, k, &note); k++)
+        if (note.quirk == quirk) return true;
+    return false;
+}
+
 const char *const *command_worker_line(const char *device, command_worker *worker)
 {
     worker->arguments[0] = child_program(worker->path, sizeof worker->path);

@@ -31,6 +31,9 @@ int command_fail(const command *self, tsr_status status);
  * parameters that tuning has found for it are in force from then on. */
 tsr_status command_open_device(const char *wanted, bool profile, tsr_device **device);
 
+/* Whether this is known of the device. */
+bool command_has_quirk(const tsr_device_info *info, tsr_quirk quirk);
+
 /* The command line of a process that measures on the device (as for --device; may be NULL), which is this program
  * again: for tsr_tune_options.worker. It lies in *worker. */
 #define COMMAND_WORKER "--worker"

@@ -227,12 +227,9 @@ static bool listing_works(double seconds)
 static bool is_fit(const doctor_findings *f)
 {
     const tsr_device_trial *trial = f->trials, *end = trial + json_array_size(f->devices);
-    tsr_device_note note;
     while (trial < end && !trial->chosen) trial++;
     if (trial == end || !trial->complete || trial->wrong || trial->failed || !trial->right) return false;
-    for (size_t k = 0; tsr_device_quirk(&trial->info, k, &note); k++)
-        if (note.quirk == TSR_QUIRK_UNUSABLE) return false;
-    return true;
+    return !command_has_quirk(&trial->info, TSR_QUIRK_UNUSABLE);
 }
 
 static const char *variable(const char *name)

@@ -71,14 +71,6 @@ static bool read_settings(const command *self, int count, char **arguments, veri
     return true;
 }
 
-static bool has_note(const tsr_device_info *info, tsr_quirk quirk)
-{
-    tsr_device_note note;
-    for (size_t k = 0; tsr_device_quirk(info, k, &note); k++)
-        if (note.quirk == quirk) return true;
-    return false;
-}
-
 /* The model and images for it; complains itself, and returns an exit code. */
 static int prepare(const command *self, const verify_settings *settings, tsr_model **model, work_images *work)
 {
@@ -99,8 +91,8 @@ static bool add_device(json_t *devices, json_t *device, int index, const tsr_dev
 {
     json_t *identity = command_device_json(info);
     bool room = device && identity && json_object_set_new(device, "index", json_integer(index)) == 0 &&
-                json_object_set_new(device, "fit", json_boolean(!has_note(info, TSR_QUIRK_UNUSABLE))) == 0 &&
-                json_object_set_new(device, "avoid", json_boolean(has_note(info, TSR_QUIRK_AVOID))) == 0 &&
+                json_object_set_new(device, "fit", json_boolean(!command_has_quirk(info, TSR_QUIRK_UNUSABLE))) == 0 &&
+                json_object_set_new(device, "avoid", json_boolean(command_has_quirk(info, TSR_QUIRK_AVOID))) == 0 &&
                 json_object_update(device, identity) == 0 && json_array_append(devices, device) == 0;
     json_decref(identity);
     json_decref(device);
