@@ -184,7 +184,7 @@ static bool takes(const tsr_conv2d_descriptor *d, tsr_needs *needs)
     const tsr_target target = {.device = test_device(), .fuse = true, .vector_width = 8};
     *needs = (tsr_needs){0};
     ck_assert(implementation->match(&t.graph, (int)t.graph.primitive_count - 1, claimed, &span));
-    bool taken = implementation->supports(&target, &span, needs);
+    bool taken = implementation->supports(&target, &span, needs) && implementation->suits(&target, &span, needs);
     test_clear_case(&t);
     return taken;
 }

@@ -6,7 +6,6 @@
 #include "ops/tile.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* With fewer channels or filters the transforms cost more than the multiplications that they save. */
 #define FEWEST 16
@@ -157,7 +156,6 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
 {
     tsr_conv2d_span s = tsr_conv2d_span_of(span);
     const tsr_conv2d_descriptor *c = &s.conv2d;
-    bool named = target->only && strstr(target->only, "winograd");
     if (!tsr_tile_suits(target, needs)) return false;
     if (c->kernel_height != 3 || c->kernel_width != 3 || c->stride_height != 1 || c->stride_width != 1)
         return tsr_refuse(needs, "F(2x2, 3x3) is for kernels of 3 x 3 and stride 1, not %d x %d and %d x %d",
@@ -171,12 +169,17 @@ static bool supports(const tsr_target *target, const tsr_span *span, tsr_needs *
     if (!tsr_conv2d_span_supported(&s, span, needs) || !within_reach(&s, needs)) return false;
     if (span->graph->values[s.w].role != TSR_ROLE_PARAMETER)
         return tsr_refuse(needs, "the filters are not a parameter that has another form");
-    if (!named && !pays(&target->device->info, &s, needs)) return false;
     tsr_needs_strided(needs, s.x, 0, 0, 0, 0);
     tsr_needs_strided(needs, s.y, 0, 0, 0, 0);
     tsr_needs_prepared(needs, s.w, s.backward ? TSR_FORM_WINOGRAD_PLANES_REVERSED : TSR_FORM_WINOGRAD_PLANES,
                        s.filters);
     return true;
+}
+
+static bool suits(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
+{
+    tsr_conv2d_span s = tsr_conv2d_span_of(span);
+    return pays(&target->device->info, &s, needs);
 }
 
 static bool supports_backward(const tsr_target *target, const tsr_span *span, tsr_needs *needs)
@@ -275,6 +278,7 @@ const tsr_implementation tsr_implementation_conv2d_winograd_activation_tiled = {
     .anchor = TSR_KIND_ACTIVATION,
     .match = match_activation,
     .supports = supports,
+    .suits = suits,
     .prepare = prepare,
     .slack = SLACK,
 };
@@ -284,6 +288,7 @@ const tsr_implementation tsr_implementation_conv2d_winograd_pool_tiled = {
     .anchor = TSR_KIND_POOL2D,
     .match = match_pool,
     .supports = supports,
+    .suits = suits,
     .prepare = prepare,
     .slack = SLACK,
 };
@@ -293,6 +298,7 @@ const tsr_implementation tsr_implementation_conv2d_winograd_tiled = {
     .anchor = TSR_KIND_CONV2D,
     .match = tsr_match_single,
     .supports = supports,
+    .suits = suits,
     .prepare = prepare,
     .slack = SLACK,
 };
@@ -302,6 +308,7 @@ const tsr_implementation tsr_implementation_conv2d_winograd_backward_tiled = {
     .anchor = TSR_KIND_CONV2D_GRAD_DATA,
     .match = tsr_match_single,
     .supports = supports_backward,
+    .suits = suits,
     .prepare = prepare,
     .slack = SLACK,
 };

@@ -259,6 +259,11 @@ class Faults(unittest.TestCase):
         self.assertIn("no multiply-adds", self.problems("gfx803", name="dense_gemm"))
         self.assertEqual(self.problems("gfx803", name="activation", loop=Loop(10, 1)), "")
 
+    def test_products_by_a_vector_are_not_judged(self):
+        for options, judged in (("-D ITEM_ROWS=1 -D ITEM_COLUMNS=4", None), ("-D ITEM_ROWS=16 -D ITEM_COLUMNS=4", True)):
+            program = Program("product.cl", "product.cl", options, {}, True)
+            self.assertIs(row_of(target("sm_80"), program, kernel(name="dense_gemm", loop=Loop(10, 9)), ()).judged, judged)
+
     def test_patterns_of_main_loops_match_kernels(self):
         rows = [row_of(target(name), PROGRAM, kernel(name=loop, loop=Loop(10, 9)), ())
                 for name, loop in (("sm_80", "conv2d_tiled"), ("gen9", "dense_gemm"))]
