@@ -127,7 +127,7 @@ static int right_vector(const tsr_tile_product *p, const tsr_tile *t)
  * must be together cannot be made fewer; then there are fewer terms. */
 static void limit_fetches(const tsr_tile_product *p, tsr_tile *t)
 {
-    const int32_t most = 8, most_single = 4; /* places of single numbers take the most to work out */
+    const int32_t most = 8, most_single = 6; /* places of single numbers take the most to work out */
     const int32_t most_left = left_vector(p, t) == 1 ? most_single : most;
     while (rows_of(t) * t->depth > most_left * items_of(t) * left_vector(p, t) && t->item_rows > 1)
         if (!halve_item_rows(p, t)) break;
