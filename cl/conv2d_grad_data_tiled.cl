@@ -63,7 +63,7 @@ INLINED void fetch_weights(const __global float *restrict w, taps t, int depth, 
     }
 }
 
-TILE_KERNEL
+__attribute__((reqd_work_group_size(GROUP, 1, 1))) __kernel void
 conv2d_grad_data_tiled(GRADIENT_ARGUMENTS, const __global float *restrict w, __global float *restrict dx, int dx_origin,
                        int dx_image, int dx_row, int batch, int conv_rows, int conv_columns, int height, int width,
                        int top, int left_padding)

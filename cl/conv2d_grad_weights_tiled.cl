@@ -72,7 +72,7 @@ INLINED void fetch_gradients(GRADIENT_ARGUMENTS, const TILE_SPACE int *restrict 
     }
 }
 
-TILE_KERNEL
+__attribute__((reqd_work_group_size(GROUP, 1, 1))) __kernel void
 conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
 #if WEIGHTS
                           __global float *restrict dw, int dw_stride,

@@ -55,7 +55,7 @@ INLINED void fetch_weights(__global const float *restrict w, int depth, int firs
     }
 }
 
-TILE_KERNEL
+__attribute__((reqd_work_group_size(GROUP, 1, 1))) __kernel void
 conv2d_tiled(IMAGES_ARGUMENTS, __global const float *restrict w,
 #ifdef BIAS
              __global const float *restrict b,

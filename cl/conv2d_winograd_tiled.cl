@@ -229,7 +229,7 @@ INLINED void store_window(const float cell[4], int u, int v, int conv_rows, int 
 #endif
 }
 
-TILE_KERNEL
+__attribute__((reqd_work_group_size(GROUP, 1, 1))) __kernel void
 conv2d_winograd_tiled(const __global float *restrict x, int x_origin, int x_image, int x_row,
                       const __global float *restrict u,
 #ifdef BIAS
@@ -288,7 +288,8 @@ conv2d_winograd_tiled(const __global float *restrict x, int x_origin, int x_imag
         tile_barrier();
         for (uint pair = tile_item(); pair < PAIRS; pair += GROUP) {
             uint line = pair / TILE_COLUMNS, m = pass + line / GROUP_ROWS;
-            int window = first_window + (int)((m / ROW_UNIT * GROUP_ROWS + line % GROUP_ROWS) * ROW_UNIT + m % ROW_UNIT);
+            int window =
+                first_window + (int)((m / ROW_UNIT * GROUP_ROWS + line % GROUP_ROWS) * ROW_UNIT + m % ROW_UNIT);
             int f = first_filter + (int)(pair % TILE_COLUMNS), n = window / (rows * columns);
             if (window >= windows || f >= filters) continue;
             float bias = 0.0f, cell[4];

@@ -47,7 +47,7 @@ INLINED void fetch_b(const __global float *b, int b_stride, int first, int colum
     }
 }
 
-TILE_KERNEL
+__attribute__((reqd_work_group_size(GROUP, 1, 1))) __kernel void
 dense_gemm(__global const float *restrict a, __global const float *restrict b,
 #if BIAS
            const __global float *restrict bias,

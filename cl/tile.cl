@@ -81,7 +81,6 @@
 #define TILE_MEMORY(name, floats) TILE_SPACE float name[floats] __attribute__((aligned(16)))
 
 /* Work-groups are numbered in the index space (rows, columns, splits), of which the first may be the longest. */
-#define TILE_KERNEL         __attribute__((reqd_work_group_size(GROUP, 1, 1))) __kernel void
 #define tile_first_row()    ((int)get_group_id(0) * TILE_ROWS)
 #define tile_first_column() ((int)get_group_id(1) * TILE_COLUMNS)
 #define tile_split()        ((int)get_group_id(2))
@@ -180,9 +179,8 @@ INLINED void tile_multiply(const TILE_SPACE float *restrict left, const TILE_SPA
     for (int k = 0; k < TILE_DEPTH; k++) {
         float l[ITEM_ROWS], r[ITEM_COLUMNS];
 #pragma unroll
-        for (int m = 0; m < ITEM_ROWS; m += ROW_READ)
-            JOIN(tile_copy, ROW_READ)
-            (left + k * LEFT_PITCH + m / ROW_UNIT * GROUP_ROWS * ROW_UNIT + m % ROW_UNIT, l + m);
+        for (int m = 0; m < ITEM_ROWS; m += ROW_READ) JOIN(tile_copy, ROW_READ)
+        (left + k * LEFT_PITCH + m / ROW_UNIT * GROUP_ROWS * ROW_UNIT + m % ROW_UNIT, l + m);
 #pragma unroll
         for (int t = 0; t < ITEM_COLUMNS; t += COLUMN_READ)
             JOIN(tile_copy, COLUMN_READ)(right + k * RIGHT_PITCH + t * GROUP_COLUMNS, r + t);
