@@ -2,6 +2,31 @@
 
 #include "ops/activation.h"
 
+bool tsr_conv2d_match_activation(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    static const int chain[] = {TSR_KIND_ACTIVATION, TSR_KIND_POOL2D | TSR_OPTIONAL, TSR_KIND_CONV2D, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, claimed, span);
+}
+
+bool tsr_conv2d_match_pool(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    static const int chain[] = {TSR_KIND_POOL2D, TSR_KIND_CONV2D, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, claimed, span);
+}
+
+bool tsr_conv2d_match_activation_gathered(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    static const int chain[] = {TSR_KIND_ACTIVATION, TSR_KIND_POOL2D | TSR_OPTIONAL, TSR_KIND_CONV2D,
+                                TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, claimed, span);
+}
+
+bool tsr_conv2d_match_pool_gathered(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
+{
+    static const int chain[] = {TSR_KIND_POOL2D, TSR_KIND_CONV2D, TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
+    return tsr_match_chain(graph, primitive, chain, claimed, span);
+}
+
 static void read_pool(tsr_conv2d_span *s)
 {
     const tsr_pool2d_descriptor *p = s->pool;

@@ -25,6 +25,13 @@ typedef struct tsr_conv2d_span {
     bool pool_padded; /* some windows reach beyond the convolution's result */
 } tsr_conv2d_span;
 
+/* Matches what ends in an activation or in a pool: activation, pool2d?, conv2d; and pool2d, conv2d; the _gathered ones
+ * with the gather of x where it is there. */
+bool tsr_conv2d_match_activation(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
+bool tsr_conv2d_match_pool(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
+bool tsr_conv2d_match_activation_gathered(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
+bool tsr_conv2d_match_pool_gathered(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span);
+
 /* Reads a span that a chain of those kinds matched. */
 tsr_conv2d_span tsr_conv2d_span_of(const tsr_span *span);
 

@@ -81,19 +81,6 @@ static tsr_status prepare(tsr_step *step)
     return status;
 }
 
-static bool match_activation(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
-{
-    static const int chain[] = {TSR_KIND_ACTIVATION, TSR_KIND_POOL2D | TSR_OPTIONAL, TSR_KIND_CONV2D,
-                                TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
-    return tsr_match_chain(graph, primitive, chain, claimed, span);
-}
-
-static bool match_pool(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
-{
-    static const int chain[] = {TSR_KIND_POOL2D, TSR_KIND_CONV2D, TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
-    return tsr_match_chain(graph, primitive, chain, claimed, span);
-}
-
 static bool match_gather(const tsr_graph *graph, int primitive, const bool *claimed, tsr_span *span)
 {
     static const int chain[] = {TSR_KIND_CONV2D, TSR_KIND_GATHER | TSR_OPTIONAL, TSR_KIND_COUNT};
@@ -102,13 +89,13 @@ static bool match_gather(const tsr_graph *graph, int primitive, const bool *clai
 
 const tsr_implementation tsr_implementation_conv2d_activation_tiled = {.name = "conv2d_activation_tiled",
                                                                        .anchor = TSR_KIND_ACTIVATION,
-                                                                       .match = match_activation,
+                                                                       .match = tsr_conv2d_match_activation_gathered,
                                                                        .supports = supports,
                                                                        .prepare = prepare};
 
 const tsr_implementation tsr_implementation_conv2d_pool_tiled = {.name = "conv2d_pool_tiled",
                                                                  .anchor = TSR_KIND_POOL2D,
-                                                                 .match = match_pool,
+                                                                 .match = tsr_conv2d_match_pool_gathered,
                                                                  .supports = supports,
                                                                  .prepare = prepare};
 
