@@ -54,7 +54,7 @@ INLINED void fetch_pixels(IMAGES_ARGUMENTS, const line *restrict lines, const TI
         int r = cell[2] * STRIDE_HEIGHT - top, s = cell[3] * STRIDE_WIDTH - left_padding;
         bool inside = left_has(slot) && cell[0] >= 0 && lines[slot].offset >= 0 &&
                       (uint)(r + lines[slot].p) < (uint)height && (uint)(s + lines[slot].q) < (uint)width;
-        const __global X_TYPE *image = x + ((size_t)cell[1] * x_image + x_origin);
+        const __global X_TYPE *image = x + (size_t)cell[1] * x_image;
         image_fetch(LEFT_VECTOR, image + (r * x_row + s * CHANNELS + lines[slot].offset), inside,
                     to + slot * LEFT_VECTOR);
     }
@@ -98,6 +98,7 @@ conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
         lines[slot].q = tap % KERNEL_WIDTH;
         lines[slot].offset = row < ROWS ? lines[slot].p * x_row + lines[slot].q * CHANNELS + (int)(row % CHANNELS) : -1;
     }
+    x += x_origin;
     tile_clear(sum);
 #if BIAS
     float bias[TILE_COLUMN_SUMS];
