@@ -32,14 +32,14 @@ static const tsr_quirk_row rows[] = {
      .below = "2349",
      .quirk = TSR_QUIRK_UNUSABLE,
      .reason = "AMDGPU-PRO 16.50 to 17.10 computes wrongly (hashcat refuses it); install a newer driver"},
-    {.name = "rocm 5.6 to 6.0 on integrated GPUs",
+    {.name = "rocm 5.6 and 5.7 on integrated GPUs",
      .platform = AMD_PLATFORM,
      .types = TSR_TYPE_BIT(INTEGRATED_GPU),
      .from = "3570",
-     .below = "3603",
+     .below = "3602",
      .quirk = TSR_QUIRK_AVOID,
-     .reason = "on integrated GPUs ROCm 5.6 to 6.0 makes no command queues (-6) or hangs when buffers are copied "
-               "(reported to ROCm); change its version, or try HSA_SCRATCH_SINGLE_LIMIT=0 and HSA_ENABLE_SDMA=0"},
+     .reason = "on integrated GPUs ROCm 5.6 and 5.7 make no command queues (-6) or hang when buffers are copied "
+               "(reported to ROCm); install another version, or try HSA_SCRATCH_SINGLE_LIMIT=0 and HSA_ENABLE_SDMA=0"},
     {.name = "navi 10 with drivers of 2019 and 2020",
      .platform = AMD_PLATFORM,
      .device = "gfx1010",

@@ -208,25 +208,17 @@ static void make_options(const tsr_conv2d_span *s, const blocking *k, char *opti
 /* Begins the launch with the largest work-group that the kernel, once built, allows. */
 static tsr_launch *begin_launch(tsr_step *step, const tsr_conv2d_span *s, blocking *k, tsr_status *status)
 {
+    static const char file[] = "conv2d_winograd_tiled.cl", kernel[] = "conv2d_winograd_tiled";
     char options[OPTIONS];
-    size_t allowed = 0;
+    size_t allowed;
     choose_blocking(&step->target->device->info, s, k);
-    for (;;) {
+    do {
         make_options(s, k, options);
-        tsr_launch *launch =
-            tsr_step_launch(step, "conv2d_winograd_tiled.cl", options, "conv2d_winograd_tiled", status);
-        if (!launch) return NULL;
-        bool whole = tsr_tile_kernel_fits(step, launch, items_of(k), &allowed, status);
-        if (*status == TSR_OK && whole) return launch;
-        clReleaseKernel(launch->kernel);
-        step->launch_count--;
-        if (*status != TSR_OK) return NULL;
-        if (!shrink(k)) {
-            *status = tsr_fail(TSR_UNSUPPORTED, "device %s allows conv2d_winograd_tiled no work-group at all",
-                               step->target->device->info.name);
-            return NULL;
-        }
-    }
+        tsr_launch *launch = tsr_tile_try(step, file, kernel, options, items_of(k), &allowed, status);
+        if (launch || *status != TSR_OK) return launch;
+    } while (shrink(k));
+    *status = tsr_tile_too_large(step, kernel);
+    return NULL;
 }
 
 static tsr_status prepare(tsr_step *step)

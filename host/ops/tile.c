@@ -200,44 +200,49 @@ static void make_options(const tsr_tile_product *p, const tsr_tile *t, const cha
              p->right_along_depth, left_vector(p, t), right_vector(p, t), others);
 }
 
-bool tsr_tile_kernel_fits(const tsr_step *step, const tsr_launch *launch, int32_t items, size_t *allowed,
-                          tsr_status *status)
+tsr_launch *tsr_tile_try(tsr_step *step, const char *file, const char *kernel, const char *options, int32_t items,
+                         size_t *allowed, tsr_status *status)
 {
     const tsr_device *device = step->target->device;
     cl_ulong local = 0;
+    tsr_launch *launch = tsr_step_launch(step, file, options, kernel, status);
+    if (!launch) return NULL;
     *status = tsr_kernel_limit(device, launch->kernel, allowed);
-    if (*status != TSR_OK) return false;
-    cl_int code =
-        clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
-    *status = tsr_check(code, device, "asking for a kernel's limits");
-    return (size_t)items <= *allowed && (items == 1 || local <= device->info.local_memory);
+    if (*status == TSR_OK)
+        *status =
+            tsr_check(clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local,
+                                               &local, NULL),
+                      device, "asking for a kernel's limits");
+    bool fits = (size_t)items <= *allowed && (items == 1 || local <= device->info.local_memory);
+    if (*status == TSR_OK && fits) return launch;
+    clReleaseKernel(launch->kernel);
+    step->launch_count--;
+    return NULL;
+}
+
+tsr_status tsr_tile_too_large(const tsr_step *step, const char *kernel)
+{
+    return tsr_fail(TSR_UNSUPPORTED, "device %s allows %s no work-group at all", step->target->device->info.name,
+                    kernel);
 }
 
 tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel, const char *options,
                             const tsr_tile_product *product, tsr_tile *tile, tsr_status *status)
 {
     char all[TSR_TILE_OPTIONS];
-    size_t allowed;
+    size_t allowed = 0;
     if (*status != TSR_OK) return NULL;
     if (!tsr_tile_choose(&step->target->device->info, product, tile)) {
         *status = tsr_fail(TSR_INTERNAL, "no tile of %s fits device %s", kernel, step->target->device->info.name);
         return NULL;
     }
-    for (;;) {
+    do {
         make_options(product, tile, options, all);
-        tsr_launch *launch = tsr_step_launch(step, file, all, kernel, status);
-        if (!launch) return NULL;
-        bool fits = tsr_tile_kernel_fits(step, launch, items_of(tile), &allowed, status);
-        if (*status == TSR_OK && fits) return launch;
-        clReleaseKernel(launch->kernel);
-        step->launch_count--;
-        if (*status != TSR_OK) return NULL;
-        if (!shrink(product, tile, allowed)) {
-            *status = tsr_fail(TSR_UNSUPPORTED, "device %s allows %s no work-group at all",
-                               step->target->device->info.name, kernel);
-            return NULL;
-        }
-    }
+        tsr_launch *launch = tsr_tile_try(step, file, kernel, all, items_of(tile), &allowed, status);
+        if (launch || *status != TSR_OK) return launch;
+    } while (shrink(product, tile, allowed));
+    *status = tsr_tile_too_large(step, kernel);
+    return NULL;
 }
 
 void tsr_tile_launch_over(tsr_step *step, tsr_launch *launch, const tsr_tile_product *product, const tsr_tile *tile,

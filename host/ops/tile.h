@@ -30,10 +30,14 @@ bool tsr_tile_suits(const tsr_target *target, tsr_needs *needs);
  * False when row_unit is more than TSR_TILE_SUMS. How the sums are ordered does not depend on it. */
 bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *product, tsr_tile *tile);
 
-/* Whether the kernel, once built, may have work-groups of so many work-items, registers and local memory count only
- * now; *allowed: how many it may have. */
-bool tsr_tile_kernel_fits(const tsr_step *step, const tsr_launch *launch, int32_t items, size_t *allowed,
-                          tsr_status *status);
+/* Begins a launch as tsr_step_launch does, where the kernel, once built, may have work-groups of so many work-items:
+ * registers and local memory count only now. Otherwise NULL with *status as it was, and *allowed work-items; the launch
+ * is taken back. */
+tsr_launch *tsr_tile_try(tsr_step *step, const char *file, const char *kernel, const char *options, int32_t items,
+                         size_t *allowed, tsr_status *status);
+
+/* Fails with what to say where even the smallest work-group was too much. */
+tsr_status tsr_tile_too_large(const tsr_step *step, const char *kernel);
 
 /* Chooses a tile, shrinks it until the kernel built with it fits the device, and begins the launch: `options` are the
  * kernel's besides the tile's. *status as with tsr_step_launch. */
