@@ -5,6 +5,7 @@
 #include "device/device.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -204,6 +205,7 @@ START_TEST(leaves_to_others_where_it_does_not_pay)
     tsr_needs needs;
     if (info->type == TSR_DEVICE_CPU) leaves(&d, "for GPUs");
     info->type = TSR_DEVICE_DISCRETE_GPU;
+    info->vendor_kind = TSR_VENDOR_OTHER;
     info->local_memory_dedicated = true;
     info->local_memory = 32768;
     info->max_work_group = 256;
@@ -211,6 +213,13 @@ START_TEST(leaves_to_others_where_it_does_not_pay)
     info->compute_units = 392;
     ck_assert_msg(takes(&d, &needs), "%s", needs.reason);
     info->compute_units = 393;
+    leaves(&d, "392 work-groups are too few for 393 compute units");
+    /* Intel's driver counts execution units, of which eight are such. */
+    info->vendor_kind = TSR_VENDOR_INTEL;
+    snprintf(info->platform, sizeof info->platform, "Intel(R) OpenCL Graphics");
+    info->compute_units = 8 * 392;
+    ck_assert_msg(takes(&d, &needs), "%s", needs.reason);
+    info->compute_units++;
     leaves(&d, "392 work-groups are too few for 393 compute units");
     info->compute_units = 20;
     info->max_work_group = 128;

@@ -113,11 +113,11 @@ static int64_t groups_of(const tsr_conv2d_span *s, const blocking *k)
     return tsr_divide_up(windows_of(s), rows_of(k)) * tsr_divide_up(s->conv2d.filters, columns_of(k));
 }
 
-/* The largest start of which every compute unit has more than one, within what the device states. */
+/* The largest start of which every part of the device has more than one, within what the device states. */
 static void choose_blocking(const tsr_device_info *info, const tsr_conv2d_span *s, blocking *k)
 {
     int i = 0;
-    while (i < STARTS - 1 && groups_of(s, &starts[i]) < 2 * (int64_t)info->compute_units) i++;
+    while (i < STARTS - 1 && groups_of(s, &starts[i]) < 2 * (int64_t)tsr_tile_units(info)) i++;
     *k = starts[i];
     while (!fits(info, k))
         if (!shrink(k)) break;
@@ -134,9 +134,9 @@ static bool pays(const tsr_device_info *info, const tsr_conv2d_span *s, tsr_need
                           (int)items_of(&starts[STARTS - 1]), local_bytes(&starts[STARTS - 1]));
     if (!info->local_memory_dedicated)
         return tsr_refuse(needs, "the device's local memory is not faster than other memory");
-    if (groups_of(s, &k) < (int64_t)info->compute_units)
+    if (groups_of(s, &k) < (int64_t)tsr_tile_units(info))
         return tsr_refuse(needs, "%lld work-groups are too few for %u compute units", (long long)groups_of(s, &k),
-                          (unsigned)info->compute_units);
+                          (unsigned)tsr_tile_units(info));
     return true;
 }
 

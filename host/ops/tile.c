@@ -1,5 +1,8 @@
 #include "ops/tile.h"
 
+#include "base/text.h"
+#include "device/choose.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -62,11 +65,18 @@ static size_t most_items(const tsr_device_info *info)
     return info->max_work_items[0] < info->max_work_group ? info->max_work_items[0] : info->max_work_group;
 }
 
-/* Whether every compute unit has more than one tile, so that one waits while the other computes. */
+uint32_t tsr_tile_units(const tsr_device_info *info)
+{
+    const uint32_t executions = 8;
+    bool counted = info->vendor_kind == TSR_VENDOR_INTEL && tsr_text_contains(info->platform, "Intel") && tsr_is_gpu(info);
+    return counted ? (uint32_t)tsr_divide_up(info->compute_units, executions) : info->compute_units;
+}
+
+/* Whether every part of the device has more than one tile, so that one waits while the other computes. */
 static bool busy(const tsr_device_info *info, const tsr_tile_product *p, const tsr_tile *t)
 {
     int64_t tiles = tsr_divide_up(p->rows, rows_of(t)) * tsr_divide_up(p->columns, columns_of(t)) * p->splits;
-    return tiles >= 2 * (int64_t)info->compute_units;
+    return tiles >= 2 * (int64_t)tsr_tile_units(info);
 }
 
 /* Rows that must be together make units of their own; smaller ones join to read local memory in vectors. */

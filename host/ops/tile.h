@@ -25,6 +25,10 @@ enum { TSR_TILE_SUMS = 64, TSR_TILE_OPTIONS = 1024 };
 /* Whether the kernels suit the device: GPUs, and any device where a plan names them. */
 bool tsr_tile_suits(const tsr_target *target, tsr_needs *needs);
 
+/* Parts of the device that run work-groups of their own. Compute units are such, except with Intel's driver for GPUs,
+ * which counts execution units: a subslice, which has a local memory, is 8 of them up to Gen11, and 16 since. */
+uint32_t tsr_tile_units(const tsr_device_info *info);
+
 /* A tile for the product on such a device: the vendor's starting parameters, smaller where there are few rows, columns
  * or tiles, and within the limits that the device states. It ends with one work-item, which needs no local memory.
  * False when row_unit is more than TSR_TILE_SUMS. How the sums are ordered does not depend on it. */
