@@ -1,5 +1,5 @@
-/* A driver that does what a loader must not be made to wait for: TEST_DRIVER=aborts, sleeps, exits, or
- * crashes-at-exit. */
+/* A driver that does what a loader must not be made to wait for: TEST_DRIVER=aborts, sleeps, exits,
+ * crashes-at-exit, or talks, which writes half a line to standard output. */
 #define _GNU_SOURCE              /* dladdr, RTLD_NODELETE */
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
@@ -25,6 +25,11 @@ void *CL_API_CALL clGetExtensionFunctionAddress(const char *name)
     if (wanted && strcmp(wanted, "sleeps") == 0)
         for (;;) sleep(60);
     if (wanted && strcmp(wanted, "exits") == 0) exit(3);
+    if (wanted && strcmp(wanted, "talks") == 0) {
+        ssize_t written = write(STDOUT_FILENO, "Acme OpenCL ", 12);
+        (void)written;
+        return NULL;
+    }
     if (wanted && strcmp(wanted, "crashes-at-exit") == 0) {
         stay();
         atexit(abort);

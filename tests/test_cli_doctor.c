@@ -108,6 +108,8 @@ START_TEST(a_driver_that_crashes)
            "");
     cli_contains(cli_process.out, "acme.icd: " TEST_BAD_DRIVER " crashes\n");
     cli_contains(cli_process.out, " works; Portable Computing Language, 1 device\n");
+    cli_contains(cli_process.out, "\n   -  pthread");
+    cli_contains(cli_process.out, "(Portable Computing Language, CPU)\n");
     cli_contains(cli_process.out, " 0 wrong, 0 failed\n");
     cli_contains(cli_process.out, "What to do:\n  1. the driver that ");
     cli_contains(cli_process.out,
@@ -148,6 +150,19 @@ START_TEST(a_driver_that_crashes_at_the_exit)
     cli_contains(cli_process.out, "the device: at the end: crashes (signal 6)\n");
     cli_contains(cli_process.out, "The chosen device is fit.\nWhat to do: nothing; this could be better:\n");
     cli_contains(cli_process.out, "acme.icd names does not let programs end well");
+}
+END_TEST
+
+/* What a driver writes to standard output does not mix with what is found. */
+START_TEST(a_driver_that_talks)
+{
+    doctor(0,
+           (const char *const[]){make_drivers("talk", "acme", TEST_BAD_DRIVER, true), "TESSERA_DEVICE",
+                                 "TEST_DRIVER=talks", NULL},
+           "");
+    cli_contains(cli_process.out, " works; Portable Computing Language, 1 device\n");
+    cli_contains(cli_process.out, " 0 wrong, 0 failed\n");
+    cli_contains(cli_process.out, "The chosen device is fit.\n");
 }
 END_TEST
 
@@ -219,6 +234,12 @@ START_TEST(kernels_that_are_wrong_or_crash)
     cli_contains(cli_process.out, "\n          sum_partials: failed: crashes (signal 11)\n");
     cli_contains(cli_process.out, " GFLOPS, ");
     cli_contains(cli_process.out, "fails on some kernels: update its driver");
+    /* One for GPUs, which a CPU is never given. */
+    kernels = poison_kernels("conv2d_winograd_tiled.cl", "conv2d_winograd_tiled", POISON_WRONG);
+    doctor(0, (const char *const[]){TEST_POCL_ALONE, "TESSERA_DEVICE", kernels, NULL}, "");
+    cli_contains(cli_process.out, " 0 wrong, 0 failed, 4 wrong or failed that are not used here\n");
+    cli_contains(cli_process.out, "\n          conv2d_winograd_tiled: wrong (not used here): ");
+    cli_contains(cli_process.out, "The chosen device is fit.\n");
 }
 END_TEST
 
@@ -246,6 +267,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_driver_that_hangs);
     tcase_add_test(tests, a_driver_that_ends_the_process);
     tcase_add_test(tests, a_driver_that_crashes_at_the_exit);
+    tcase_add_test(tests, a_driver_that_talks);
     tcase_add_test(tests, a_crash_is_seen_where_children_are_ignored);
     tcase_add_test(tests, a_device_that_takes_too_long);
     tcase_add_test(tests, texts_that_are_not_utf8);

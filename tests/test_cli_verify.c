@@ -198,6 +198,19 @@ START_TEST(a_process_that_does_not_end_well_is_told)
 }
 END_TEST
 
+/* What a driver writes to standard output is not taken for what was found. */
+START_TEST(a_driver_that_talks)
+{
+    char arguments[600];
+    snprintf(arguments, sizeof arguments, "%s --data %s --batch-size 4", tiny_json_file(), tiny_dataset());
+    verify(0,
+           (const char *const[]){make_drivers("talk", "acme", TEST_BAD_DRIVER, true), "TESSERA_DEVICE",
+                                 "TEST_DRIVER=talks", NULL},
+           arguments);
+    cli_contains(cli_process.out, "): right\n");
+}
+END_TEST
+
 START_TEST(names_that_are_not_utf8)
 {
     char *model, *path = strdup(test_path("mod\xe8le.json"));
@@ -246,6 +259,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, devices_that_crash_or_hang_are_reported);
     tcase_add_test(tests, a_single_device_that_crashes_or_hangs_is_reported);
     tcase_add_test(tests, a_process_that_does_not_end_well_is_told);
+    tcase_add_test(tests, a_driver_that_talks);
     tcase_add_test(tests, names_that_are_not_utf8);
     tcase_add_test(tests, what_is_not_there_is_named);
 }

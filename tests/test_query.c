@@ -20,8 +20,11 @@ static const tsr_candidate devices[] = {
               .name = "UHD 770",
               .type = TSR_DEVICE_INTEGRATED_GPU,
               .compute_units = 32}},
-    {.info =
-         {.same_as = -1, .platform = "Acme", .name = "Radeon 1", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 16}},
+    {.info = {.same_as = -1,
+              .platform = "Acme",
+              .name = "Radeon 1 7600",
+              .type = TSR_DEVICE_DISCRETE_GPU,
+              .compute_units = 16}},
     {.info =
          {.same_as = -1, .platform = "Acme", .name = "Radeon 2", .type = TSR_DEVICE_DISCRETE_GPU, .compute_units = 20}},
     {.info =
@@ -61,15 +64,16 @@ START_TEST(a_number_or_a_part_of_the_name_chooses)
     check_choice(COUNT, "portable", 0);
     check_choice(COUNT, "acme RADEON 1", 3);
     check_choice(COUNT, "LLVM", 1);
-    check_fails(tsr_choose(devices, COUNT, "6", &chosen), TSR_NOT_FOUND,
-                "no device has the number \"6\"; there are: 0: ");
+    check_choice(COUNT, "7600", 3); /* which is no place in the list */
+    check_fails(tsr_choose(devices, COUNT, "9", &chosen), TSR_NOT_FOUND,
+                "no device has the number \"9\"; there are: 0: ");
     check_fails(tsr_choose(devices, COUNT, "99999999999999999999", &chosen), TSR_NOT_FOUND, "no device has the number");
     check_fails(tsr_choose(devices, COUNT, "geforce", &chosen), TSR_NOT_FOUND,
                 "no device matches \"geforce\"; there are: 0: ");
     check_fails(tsr_choose(devices, COUNT, "-1", &chosen), TSR_NOT_FOUND, "no device matches \"-1\"");
-    check_fails(
-        tsr_choose(devices, COUNT, "radeon", &chosen), TSR_NOT_FOUND,
-        "several devices match \"radeon\"; say which by its number or name: 3: Acme Radeon 1, 4: Acme Radeon 2, 5:");
+    check_fails(tsr_choose(devices, COUNT, "radeon", &chosen), TSR_NOT_FOUND,
+                "several devices match \"radeon\"; say which by its number or name: 3: Acme Radeon 1 7600, 4: Acme "
+                "Radeon 2, 5:");
 }
 END_TEST
 

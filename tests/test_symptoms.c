@@ -163,12 +163,15 @@ static void unchosen_by_crash(void)
 static void apu_queue(void)
 {
     set_trial(0, "AMD Accelerated Parallel Processing", "gfx90c", TSR_DEVICE_INTEGRATED_GPU, TSR_VENDOR_AMD);
-    now.facts.errors = "making a command queue failed on gfx90c: CL_OUT_OF_HOST_MEMORY (-6)";
+    now.trials[0].errors = "making a command queue failed on gfx90c: CL_OUT_OF_HOST_MEMORY (-6)";
 }
 static void card_queue(void)
 {
     apu_queue();
-    set_trial(0, "AMD Accelerated Parallel Processing", "gfx1030", TSR_DEVICE_DISCRETE_GPU, TSR_VENDOR_AMD);
+    now.trials[1] = now.trials[0];
+    now.facts.trial_count = 2;
+    now.trials[0].errors = NULL; /* it is another device's queue */
+    now.trials[1].info.type = TSR_DEVICE_DISCRETE_GPU;
 }
 static void clover(void)
 {
@@ -213,12 +216,12 @@ static void intel_lost(void)
     intel_hangs();
     now.trials[0].timed_out = false;
     now.trials[0].failed = 1;
-    now.facts.errors = "waiting for the device failed: CL_INVALID_COMMAND_QUEUE (-36)";
+    now.trials[0].errors = "waiting for the device failed: CL_INVALID_COMMAND_QUEUE (-36)";
 }
 static void intel_fails(void)
 {
     intel_lost();
-    now.facts.errors = "does not build";
+    now.trials[0].errors = "does not build";
 }
 static void driver_ends_badly(void)
 {
@@ -353,6 +356,17 @@ ERRORS(screen, "Execution of the command buffer was aborted due to an error duri
 ERRORS(group_size, "launching the kernel conv2d failed: CL_INVALID_WORK_GROUP_SIZE (-54)")
 ERRORS(buffer_size, "making a buffer failed: CL_INVALID_BUFFER_SIZE (-61)")
 ERRORS(full, "making a buffer failed: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4)")
+static void lost_on_cpu(void)
+{
+    now.trials[0].errors = "waiting for the device failed: CL_INVALID_COMMAND_QUEUE (-36)";
+}
+/* Two errors, of two devices. */
+static void lost_and_short(void)
+{
+    lost_on_cpu();
+    set_trial(1, "Acme", "GPU", TSR_DEVICE_DISCRETE_GPU, TSR_VENDOR_OTHER);
+    now.trials[1].errors = "reading failed: CL_OUT_OF_RESOURCES (-5)";
+}
 ERRORS(other_error, "making a buffer failed: CL_OUT_OF_RESOURCES (-5); CL_MISALIGNED (-14), (-46), -61, CL2.0")
 
 static const struct {
@@ -381,6 +395,8 @@ static const struct {
     {"double", doubles, other_error, "please report it"},
     {"language version", language, other_error, "please report it"},
     {"bad address", bad_address, lost_queue, "not memory is short"},
+    {"bad address", bad_address, lost_and_short, "not memory is short"},
+    {"lost queue", lost_and_short, bad_address, "pthread: a kernel was stopped (-36)"},
     {"screen", screen, other_error, "let the display sleep"},
     {"lost queue", lost_queue, bad_address, "use a smaller batch, and if that does not help"},
     {"work-group size", group_size, other_error, "Apple's CPU driver"},

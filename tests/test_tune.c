@@ -98,6 +98,7 @@ START_TEST(two_tunings_are_compared)
     ck_assert_double_gt(reply.after, 0);
     ck_assert_double_gt(reply.ratio, 0);
     ck_assert_double_ge(reply.upper, reply.ratio);
+    ck_assert_double_le(reply.lower, reply.ratio);
     clear(&d);
 }
 END_TEST

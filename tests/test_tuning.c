@@ -7,6 +7,7 @@
 #include "plan/cover.h"
 #include "plan/span_key.h"
 #include "support/tester.h"
+#include "tessera/tune.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -66,6 +67,11 @@ START_TEST(a_file_is_read_back)
     ck_assert_double_eq_tol(entry->before, 2e-3, 1e-6);
     ck_assert_double_eq_tol(entry->after, 1e-3, 1e-6);
     ck_assert_ptr_null(tsr_tuning_find(&tuning, "the"));
+    size_t choices;
+    check_ok(tsr_tuning_put(&tuning, "a third", "dense", 0, 0)); /* which was left as it is */
+    check_ok(tsr_tuning_store(device, &tuning));
+    check_ok(tsr_tune_count(device, &choices));
+    ck_assert_uint_eq(choices, 2);
     char *directory = tsr_cache_directory();
     ck_assert(stat(directory, &status) == 0 && (status.st_mode & 0777) == 0700);
     free(directory);

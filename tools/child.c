@@ -13,7 +13,14 @@
 
 extern char **environ;
 
-enum { MOST_OUTPUT = 16 << 20, GRACE = 10 /* seconds until it ends itself, should nobody else */ };
+enum {
+    MOST_OUTPUT = 16 << 20,
+    GRACE = 10, /* seconds until it ends itself, should nobody else */
+    REPORT = 3  /* the descriptor of what it tells */
+};
+
+/* Seconds for a process that was killed to be gone: one that waits within a GPU's kernel driver stays. */
+static const double dying = 5;
 
 /* What comes through a pipe. */
 typedef struct stream {
@@ -61,14 +68,23 @@ static void become(const char *program, char *const *arguments, char **environme
     const struct rlimit no_core = {0, 0};
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
-    dup2(ends[0], STDOUT_FILENO);
+    dup2(ends[1], STDOUT_FILENO);
     dup2(ends[1], STDERR_FILENO);
+    dup2(ends[0], REPORT);
+    fcntl(REPORT, F_SETFD, 0); /* where it was that end already */
     signal(SIGINT, SIG_DFL);
     setrlimit(RLIMIT_CORE, &no_core);
     alarm((unsigned)seconds + GRACE);
     environ = environment;
     execvp(program, arguments);
     _exit(127);
+}
+
+FILE *child_report(void)
+{
+    static FILE *report;
+    if (!report && fcntl(REPORT, F_GETFD) >= 0) report = fdopen(REPORT, "w");
+    return report ? report : stdout;
 }
 
 /* Reads what is there; at its end the stream is closed. Beyond the limit it is read for nothing. */
@@ -122,7 +138,8 @@ static child_end follow(pid_t child, stream streams[2], double deadline, int *st
     }
     if (!ended) {
         kill(child, SIGKILL);
-        while (waitpid(child, state, 0) < 0 && errno == EINTR) continue;
+        deadline = command_seconds() + dying;
+        while (waitpid(child, state, WNOHANG) == 0 && command_seconds() < deadline) poll(NULL, 0, SLICE);
         return CHILD_TIMEOUT;
     }
     return WIFSIGNALED(*state) ? CHILD_CRASHED : CHILD_ENDED;

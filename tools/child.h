@@ -4,22 +4,27 @@
 
 #include "command.h"
 
+#include <stdio.h>
+
 typedef enum child_end {
     CHILD_ENDED,   /* by itself; `code` is its exit code */
     CHILD_CRASHED, /* by a signal, which is `code` */
-    CHILD_TIMEOUT, /* it did not end in time and was ended */
+    CHILD_TIMEOUT, /* it did not end in time and was ended, or could not even be */
     CHILD_FAILED   /* it could not be started, or not be waited for; `code` is errno */
 } child_end;
 
 typedef struct child_result {
     child_end end;
     int code;
-    char *output; /* all that it wrote to standard output, ended by a zero; never NULL */
-    char *errors; /* likewise of standard error */
+    char *output; /* all that it wrote to child_report(), ended by a zero; never NULL */
+    char *errors; /* likewise of standard output and error, where drivers write as well */
 } child_result;
 
 /* The path of this program, for starting it again; it lies in *path, which holds `size` bytes. */
 const char *child_program(char *path, size_t size);
+
+/* In that process: what it is to tell the one that started it. Standard output, where nobody did. */
+FILE *child_report(void);
 
 /* Runs `tessera ARGUMENTS`, ended by NULL, until it ends, `seconds` at most. `environment`, ended by NULL, are entries
  * "NAME=VALUE" that take the place of this process's, or come after them; NULL: none. Nothing is on its standard input,

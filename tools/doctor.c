@@ -43,19 +43,48 @@ static bool read_settings(const command *self, int count, char **arguments, doct
     return command_read(self, options, sizeof options / sizeof options[0], 0, 0, count, arguments, &operands, code);
 }
 
-/* Adds a platform; false when memory is short. */
+/* Room for another element of a list and of the one of the drivers that they are of; false when memory is short. */
+static bool grow_both(void **list, size_t size, size_t **drivers, size_t count, size_t driver)
+{
+    void *more = realloc(*list, (count + 1) * size);
+    if (more) *list = more;
+    size_t *more_drivers = realloc(*drivers, (count + 1) * sizeof **drivers);
+    if (more_drivers) *drivers = more_drivers;
+    if (!more || !more_drivers) return false;
+    (*drivers)[count] = driver;
+    return true;
+}
+
 static bool add_platform(doctor_findings *f, size_t driver, const char *name, json_t *devices)
 {
-    size_t count = f->platform_count;
-    tsr_platform *platforms = realloc(f->platforms, (count + 1) * sizeof *platforms);
-    if (platforms) f->platforms = platforms;
-    size_t *drivers = realloc(f->platform_driver, (count + 1) * sizeof *drivers);
-    if (drivers) f->platform_driver = drivers;
-    if (!platforms || !drivers) return false;
-    platforms[count] = (tsr_platform){.devices = (uint32_t)json_integer_value(devices)};
-    snprintf(platforms[count].name, sizeof platforms[count].name, "%s", name);
-    drivers[count] = driver;
-    f->platform_count++;
+    if (!grow_both((void **)&f->platforms, sizeof *f->platforms, &f->platform_driver, f->platform_count, driver))
+        return false;
+    tsr_platform *platform = &f->platforms[f->platform_count++];
+    *platform = (tsr_platform){.devices = (uint32_t)json_integer_value(devices)};
+    snprintf(platform->name, sizeof platform->name, "%s", name);
+    return true;
+}
+
+static void copy_text(const json_t *line, const char *key, char *to, size_t size)
+{
+    const char *text = json_string_value(json_object_get(line, key));
+    snprintf(to, size, "%s", text ? text : "");
+}
+
+/* A device that a driver shows alone. */
+static bool add_offered(doctor_findings *f, size_t driver, const json_t *line)
+{
+    if (!grow_both((void **)&f->offered, sizeof *f->offered, &f->offered_driver, f->offered_count, driver))
+        return false;
+    tsr_device_info *info = &f->offered[f->offered_count++];
+    *info = (tsr_device_info){.same_as = -1,
+                              .type = (tsr_device_type)json_integer_value(json_object_get(line, "type")),
+                              .vendor_kind = (tsr_vendor)json_integer_value(json_object_get(line, "vendor")),
+                              .quirks = (uint32_t)json_integer_value(json_object_get(line, "quirks")),
+                              .memory = (uint64_t)json_integer_value(json_object_get(line, "memory"))};
+    copy_text(line, "platform", info->platform, sizeof info->platform);
+    copy_text(line, "name", info->name, sizeof info->name);
+    copy_text(line, "driver", info->driver, sizeof info->driver);
     return true;
 }
 
@@ -74,7 +103,8 @@ static bool read_probe(const child_result *child, size_t which, doctor_findings 
     for (char *line = strtok(child->output, "\n"); room && line; line = strtok(NULL, "\n")) {
         json_t *json = json_loads(line, 0, NULL);
         const char *problem = json_string_value(json_object_get(json, "problem"));
-        const char *name = json_string_value(json_object_get(json, "platform"));
+        bool device = json_is_true(json_object_get(json, "device"));
+        const char *name = device ? NULL : json_string_value(json_object_get(json, "platform"));
         const char *loader = json_string_value(json_object_get(json, "loader"));
         if (loader) snprintf(f->loader.version, sizeof f->loader.version, "%s", loader);
         if (problem && child->end == CHILD_ENDED) driver->outcome = TSR_DRIVER_BROKEN;
@@ -85,6 +115,7 @@ static bool read_probe(const child_result *child, size_t which, doctor_findings 
             driver->bad_end = child->end != CHILD_ENDED || child->code != DONE;
         }
         if (name) room = add_platform(f, which, name, json_object_get(json, "devices"));
+        if (device) room = add_offered(f, which, json);
         json_decref(json);
     }
     return room;
@@ -134,22 +165,40 @@ static bool add_trial(doctor_findings *f, const tsr_device_info *info)
     return true;
 }
 
+/* The texts of the array, a line each; the caller's, NULL when memory is short. */
+static char *join(const json_t *texts)
+{
+    size_t length = 1;
+    for (size_t i = 0; i < json_array_size(texts); i++) length += json_string_length(json_array_get(texts, i)) + 1;
+    char *all = calloc(length, 1);
+    for (size_t i = 0; all && i < json_array_size(texts); i++) {
+        strcat(all, json_string_value(json_array_get(texts, i)));
+        strcat(all, "\n");
+    }
+    return all;
+}
+
 static bool try_one(doctor_findings *f, const tsr_device_info *info, int number, const char *const *environment,
                     double seconds)
 {
-    json_t *device = NULL;
-    if (!add_trial(f, info)) return false;
+    json_t *device = NULL, *errors = json_array();
+    if (!errors || !add_trial(f, info)) {
+        json_decref(errors);
+        return false;
+    }
     tsr_device_trial *trial = &f->trials[json_array_size(f->devices)];
     fprintf(stderr, "Trying %s (%s)\n", info->name, info->platform);
-    doctor_try_apart(number, environment, seconds, trial, &device, f->errors);
-    const char *name = json_string_value(json_object_get(device, "name"));
-    if (name) snprintf(trial->info.name, sizeof trial->info.name, "%s", name);
+    doctor_try_apart(number, environment, seconds, trial, &device, errors);
     json_object_set_new(device, "index", environment ? json_null() : json_integer(number));
     json_object_set_new(device, "chosen", json_boolean(trial->chosen));
     json_object_set_new(device, "tried", json_true());
     json_object_set_new(device, "platform", command_text(info->platform));
-    if (!name) json_object_set_new(device, "name", command_text(info->name));
-    return json_array_append_new(f->devices, device) == 0;
+    json_object_set_new(device, "name", command_text(info->name));
+    json_object_set_new(device, "type", json_string(tsr_device_type_text(info->type)));
+    trial->errors = join(errors);
+    bool room = trial->errors && json_array_extend(f->errors, errors) == 0;
+    json_decref(errors);
+    return json_array_append_new(f->devices, device) == 0 && room;
 }
 
 /* Tries the devices that all drivers together offer, as every other command sees them. */
@@ -184,19 +233,14 @@ static bool try_alone(doctor_findings *f, const doctor_settings *settings)
 {
     size_t last = f->loader.driver_count;
     int number = 0;
-    for (size_t p = 0; p < f->platform_count; p++) {
+    for (size_t i = 0; i < f->offered_count; i++, number++) {
         alone environment;
-        tsr_device_info info = {.same_as = -1, .type = TSR_DEVICE_CPU};
-        const tsr_driver *driver = &f->loader.drivers[f->platform_driver[p]];
+        const tsr_driver *driver = &f->loader.drivers[f->offered_driver[i]];
+        if (f->offered_driver[i] != last) number = 0;
+        last = f->offered_driver[i];
         if (driver->outcome != TSR_DRIVER_WORKS) continue;
-        if (f->platform_driver[p] != last) number = 0; /* a driver's devices are counted over its platforms */
-        last = f->platform_driver[p];
         make_alone(driver, &environment);
-        snprintf(info.platform, sizeof info.platform, "%s", f->platforms[p].name);
-        for (uint32_t i = 0; i < f->platforms[p].devices; i++, number++) {
-            snprintf(info.name, sizeof info.name, "device %d", number);
-            if (!try_one(f, &info, number, environment.entries, settings->timeout)) return false;
-        }
+        if (!try_one(f, &f->offered[i], number, environment.entries, settings->timeout)) return false;
     }
     return true;
 }
@@ -239,14 +283,7 @@ static const char *variable(const char *name)
 
 static tsr_status diagnose(doctor_findings *f)
 {
-    size_t length = 1;
-    for (size_t i = 0; i < json_array_size(f->errors); i++)
-        length += json_string_length(json_array_get(f->errors, i)) + 1;
-    char *errors = calloc(length, 1);
-    for (size_t i = 0; errors && i < json_array_size(f->errors); i++) {
-        strcat(errors, json_string_value(json_array_get(f->errors, i)));
-        strcat(errors, "\n");
-    }
+    char *errors = json_array_size(f->devices) ? NULL : join(f->errors); /* else they are the devices' */
     const tsr_facts facts = {.loader = &f->loader,
                              .clash = f->clash,
                              .platforms = f->platforms,
@@ -300,6 +337,9 @@ static int run(const command *self, int count, char **arguments)
     tsr_loader_clear(&findings.loader);
     free(findings.platforms);
     free(findings.platform_driver);
+    free(findings.offered);
+    free(findings.offered_driver);
+    for (size_t i = 0; i < json_array_size(findings.devices); i++) free(findings.trials[i].errors);
     free(findings.trials);
     free(findings.advice);
     json_decref(findings.devices);

@@ -21,7 +21,10 @@ typedef struct doctor_findings {
     tsr_platform *platforms;
     size_t *platform_driver; /* whose each of them is: a place in loader.drivers */
     size_t platform_count;
-    tsr_device_trial *trials; /* as many as `devices` has elements */
+    tsr_device_info *offered; /* devices that each driver shows alone, in the order of their numbers there */
+    size_t *offered_driver;   /* likewise */
+    size_t offered_count;
+    tsr_device_trial *trials; /* as many as `devices` has elements; their `errors` are freed with them */
     json_t *devices;          /* what the trials found, for people */
     json_t *errors;           /* sentences and logs that were met */
     tsr_finding *advice;
@@ -37,8 +40,8 @@ json_t *doctor_json(const doctor_findings *findings);
 const char *doctor_outcome(tsr_driver_outcome outcome);
 
 /* Tries the device of this number in a process of its own, which crashes and hangs as it likes; `environment` as for
- * child_run. What is found comes into *device, a new object, and *trial, whose info is as it is; sentences go to
- * `errors`. */
+ * child_run. What is found comes into *device, a new object, and *trial, whose info is as it is; sentences are appended
+ * to `errors`. */
 void doctor_try_apart(int number, const char *const *environment, double seconds, tsr_device_trial *trial,
                       json_t **device, json_t *errors);
 

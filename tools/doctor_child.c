@@ -1,17 +1,40 @@
 /* The processes of `tessera doctor` that load drivers and run kernels. They write a line of JSON for each thing they
  * find, so that what they found is known should they crash. */
+#include "child.h"
 #include "doctor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Writes a line and frees it. */
 static void say(json_t *line)
 {
-    if (line) json_dumpf(line, stdout, JSON_COMPACT);
-    putchar('\n');
-    fflush(stdout);
+    FILE *report = child_report();
+    if (line) json_dumpf(line, report, JSON_COMPACT);
+    putc('\n', report);
+    fflush(report);
     json_decref(line);
+}
+
+/* The devices that may be opened, in the order of their numbers. That there is none is no failure here. */
+static void say_devices(void)
+{
+    tsr_device_info *list = NULL;
+    size_t count;
+    if (tsr_device_list(NULL, &list, &count)) return;
+    for (size_t i = 0; i < count; i++) {
+        json_t *line = command_device_json(&list[i]);
+        if (!line) continue;
+        json_object_set_new(line, "driver", command_text(list[i].driver));
+        json_object_set_new(line, "type", json_integer(list[i].type));
+        json_object_set_new(line, "vendor", json_integer(list[i].vendor_kind));
+        json_object_set_new(line, "quirks", json_integer(list[i].quirks));
+        json_object_set_new(line, "memory", json_integer((json_int_t)list[i].memory));
+        json_object_set_new(line, "device", json_true());
+        say(line);
+    }
+    free(list);
 }
 
 int doctor_probe(const command *self, const char *library)
@@ -31,6 +54,7 @@ int doctor_probe(const command *self, const char *library)
     for (size_t i = 0; i < count; i++)
         say(json_pack("{s:o, s:I}", "platform", command_text(list[i].name), "devices", (json_int_t)list[i].devices));
     if (tsr_loader_version(version, sizeof version)) say(json_pack("{s:o}", "loader", command_text(version)));
+    say_devices();
     say(json_pack("{s:b}", "done", 1));
     free(list);
     return DONE;
@@ -54,7 +78,7 @@ static bool report(void *context, const tsr_implementation_check *check)
                                            [TSR_CHECK_FAILED] = "failed"};
     (void)context;
     if (check->outcome == TSR_CHECK_BEGINS)
-        say(json_pack("{s:s, s:i}", "begins", check->name, "number", check->number));
+        say(json_pack("{s:s, s:i, s:b}", "begins", check->name, "number", check->number, "usual", check->usual));
     else
         say(json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", check->name, "outcome", outcomes[check->outcome], "text",
                       command_text(check->text), "share", command_number(check->share), "build_seconds",
@@ -65,14 +89,13 @@ static bool report(void *context, const tsr_implementation_check *check)
 /* What there is of tuning for the device. */
 static json_t *describe_tuning(tsr_device *device)
 {
-    char *text;
-    json_int_t choices = 0;
-    tsr_status status = tsr_tune_list(device, &text);
+    const char *wish = getenv("TESSERA_TUNING");
+    size_t choices;
+    tsr_status status = tsr_tune_count(device, &choices);
     if (status == TSR_NOT_FOUND) return json_pack("{s:s}", "tuning", "none");
     if (status) return json_pack("{s:o}", "tuning", command_text(tsr_last_error()));
-    for (const char *at = text; *at; at++) choices += *at == '\n';
-    free(text);
-    return json_pack("{s:s, s:I}", "tuning", "used", "choices", choices);
+    if (wish && !strcmp(wish, "0")) return json_pack("{s:s}", "tuning", "TESSERA_TUNING is 0");
+    return json_pack("{s:s, s:I}", "tuning", "used", "choices", (json_int_t)choices);
 }
 
 static tsr_status try_device(tsr_device *device, int from)

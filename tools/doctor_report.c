@@ -64,14 +64,16 @@ static const char *text_of(const json_t *device, const char *key)
 static void print_trial(const json_t *device)
 {
     json_t *problems = json_object_get(device, "problems");
-    printf("        implementations: %d right, %d not for this device, %d wrong, %d failed%s\n",
+    printf("        implementations: %d right, %d not for this device, %d wrong, %d failed",
            (int)integer_of(device, "right"), (int)integer_of(device, "unsupported"), (int)integer_of(device, "wrong"),
-           (int)integer_of(device, "failed"),
-           json_is_true(json_object_get(device, "complete")) ? "" : "; not all were tried");
+           (int)integer_of(device, "failed"));
+    if (integer_of(device, "unused"))
+        printf(", %d wrong or failed that are not used here", (int)integer_of(device, "unused"));
+    puts(json_is_true(json_object_get(device, "complete")) ? "" : "; not all were tried");
     for (size_t i = 0; i < json_array_size(problems); i++) {
         const json_t *problem = json_array_get(problems, i);
-        printf("          %s: %s: %s\n", text_of(problem, "name"), text_of(problem, "outcome"),
-               text_of(problem, "text"));
+        printf("          %s: %s%s: %s\n", text_of(problem, "name"), text_of(problem, "outcome"),
+               json_is_true(json_object_get(problem, "used")) ? "" : " (not used here)", text_of(problem, "text"));
     }
     if (text_of(device, "slowest")[0])
         printf("        kernels made ready in %.1f s, those of %s in %.1f s\n", number_of(device, "build_seconds"),

@@ -14,6 +14,7 @@ typedef struct progress {
     json_t *device, *problems, *errors;
     char begun[96];   /* the implementation that runs; empty between two */
     int number;       /* of it */
+    bool usual;       /* plans take it on the device; else what it does wrong is told, and no harm */
     bool done, error; /* it has said that it came to the end, or why not */
 } progress;
 
@@ -24,8 +25,9 @@ static void add_error(json_t *errors, const char *text)
 
 static void add_problem(progress *p, const char *name, const char *outcome, const char *text)
 {
-    json_array_append_new(p->problems, json_pack("{s:o, s:s, s:o}", "name", command_text(name), "outcome", outcome,
-                                                 "text", command_text(text)));
+    bool used = p->usual || !p->begun[0];
+    json_array_append_new(p->problems, json_pack("{s:o, s:s, s:b, s:o}", "name", command_text(name), "outcome", outcome,
+                                                 "used", used, "text", command_text(text)));
 }
 
 static void add_count(json_t *device, const char *key)
@@ -42,28 +44,29 @@ static void read_outcome(progress *p, json_t *line)
     double seconds = json_number_value(json_object_get(line, "build_seconds"));
     double before = json_number_value(json_object_get(p->device, "build_seconds"));
     double slowest = json_number_value(json_object_get(p->device, "slowest_seconds"));
+    bool bad = outcome && (!strcmp(outcome, "wrong") || !strcmp(outcome, "failed"));
+    if (bad) add_problem(p, name, outcome, text);
     p->begun[0] = '\0';
     if (!name || !outcome) return;
-    add_count(p->device, outcome);
-    p->trial->right += !strcmp(outcome, "right");
-    p->trial->wrong += !strcmp(outcome, "wrong");
-    p->trial->failed += !strcmp(outcome, "failed");
+    add_count(p->device, bad && !p->usual ? "unused" : outcome);
+    p->trial->right += p->usual && !strcmp(outcome, "right");
+    p->trial->wrong += p->usual && !strcmp(outcome, "wrong");
+    p->trial->failed += p->usual && !strcmp(outcome, "failed");
     json_object_set_new(p->device, "build_seconds", json_real(before + seconds));
     if (seconds > slowest) {
         json_object_set_new(p->device, "slowest_seconds", json_real(seconds));
         json_object_set_new(p->device, "slowest", json_string(name));
     }
-    if (strcmp(outcome, "wrong") && strcmp(outcome, "failed")) return;
-    add_problem(p, name, outcome, text);
-    add_error(p->errors, text);
+    if (bad && p->usual) add_error(p->errors, text);
 }
 
 /* What was running, or the device, did not come to its end. */
 static void add_failure(progress *p, const char *text)
 {
+    bool used = p->usual || !p->begun[0];
     add_problem(p, p->begun[0] ? p->begun : "the device", "failed", text);
-    p->trial->failed++;
-    add_count(p->device, "failed");
+    p->trial->failed += used;
+    add_count(p->device, used ? "failed" : "unused");
     p->begun[0] = '\0';
 }
 
@@ -74,6 +77,7 @@ static void read_line(progress *p, json_t *line)
     if (begins) {
         snprintf(p->begun, sizeof p->begun, "%s", begins);
         p->number = (int)json_integer_value(json_object_get(line, "number"));
+        p->usual = json_is_true(json_object_get(line, "usual"));
     } else if (json_object_get(line, "outcome")) {
         read_outcome(p, line);
     } else if (json_object_get(line, "error")) {

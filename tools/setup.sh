@@ -7,6 +7,7 @@
 #   make_build_directory PATH   for a build; says so when it is not the caller's to write
 #   configure PATH OPTION...    with CMake; a build that is there already keeps its generator
 #   compile PATH [TARGET...]    everything without targets
+#   forget_settings             what a person has set for other runs is not the tests'
 #   run_tests PATH [TEST...]    all without names; CTest's options may come before them
 #   python_environment NAME PACKAGE...   sets `environment` to a virtual environment that has the packages, made once
 #   setup_packages PACKAGE...   installs the Debian packages that are not there yet
@@ -68,6 +69,12 @@ compile() {
     [ $# = 0 ] || set -- --target "$@"
     quietly cmake --build "$directory" --parallel "$jobs" "$@" ||
         fail "the build in $directory failed, for the reason above"
+}
+
+forget_settings() {
+    unset TESSERA_DEVICE TESSERA_TUNING TESSERA_KERNEL_PATH TESSERA_PROGRAM_CACHE TESSERA_TEST_SMALL TESSERA_TEST_FEW \
+        TESSERA_TEST_UNGUARDED TESSERA_LAYER_PROFILE OPENCL_LAYERS OPENCL_LAYER_PATH OCL_ICD_FILENAMES \
+        OCL_ICD_DEFAULT_PLATFORM POCL_DEVICES POCL_MAX_WORK_GROUP_SIZE POCL_MEMORY_LIMIT
 }
 
 run_tests() {

@@ -118,12 +118,15 @@ static int verify_here(const command *self, const verify_settings *settings, tsr
             model, &work->data,
             &(tsr_verify_options){.batch_size = (int32_t)settings->batch_size, .budget = settings->budget},
             &verification);
-    int code = command_print_json(self, status ? failure_json(tsr_last_error()) : verify_device_json(verification));
-    fflush(stdout); /* whatever the driver does at the end */
+    json_t *found = status ? failure_json(tsr_last_error()) : verify_device_json(verification);
+    bool written = found && json_dumpf(found, child_report(), JSON_REAL_PRECISION(9)) == 0 &&
+                   fflush(child_report()) == 0; /* whatever the driver does at the end */
+    json_decref(found);
     tsr_verification_free(verification);
     tsr_model_free(model); /* before its device */
     tsr_device_close(device);
-    return code;
+    if (!written) command_complain(self, "cannot write what was found");
+    return written ? DONE : FAILED;
 }
 
 /* What the process that verified a device found, and what became of it if that was not to end well; NULL when memory is

@@ -158,10 +158,9 @@ tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char 
         if (best(candidates, count, chosen)) return TSR_OK;
         return fail_unusable(candidates, count);
     }
-    if (strspn(wanted, "0123456789") == strlen(wanted)) {
-        unsigned long index = strlen(wanted) < 9 ? strtoul(wanted, NULL, 10) : count;
-        if (index >= count)
-            return fail_with_list(candidates, count, "", "no device has the number", wanted, "there are");
+    bool number = strspn(wanted, "0123456789") == strlen(wanted);
+    unsigned long index = number && strlen(wanted) < 9 ? strtoul(wanted, NULL, 10) : count;
+    if (index < count) {
         *chosen = index;
         return TSR_OK;
     }
@@ -171,7 +170,10 @@ tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char 
         snprintf(name, sizeof name, "%s %s", candidates[i].info.platform, candidates[i].info.name);
         if (tsr_text_contains(name, wanted) && matches++ == 0) *chosen = i;
     }
-    if (matches == 0) return fail_with_list(candidates, count, "", "no device matches", wanted, "there are");
+    if (matches == 0) {
+        const char *sentence = number ? "no device has the number" : "no device matches";
+        return fail_with_list(candidates, count, "", sentence, wanted, "there are");
+    }
     if (matches > 1)
         return fail_with_list(candidates, count, wanted, "several devices match", wanted,
                               "say which by its number or name");

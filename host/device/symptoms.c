@@ -108,13 +108,21 @@ bool tsr_is_set(const tsr_facts *facts, const char *name)
     return value && *value;
 }
 
+static bool has_words(const symptom *row, const char *errors)
+{
+    for (int i = 0; i < 2 && row->words[i]; i++)
+        if (!errors || !strstr(errors, row->words[i])) return false;
+    return !row->without || !strstr(errors, row->without);
+}
+
 static bool row_seen(const symptom *row, const tsr_facts *facts, tsr_text *say)
 {
     if (row->seen) return row->seen(facts, say);
-    for (int i = 0; i < 2 && row->words[i]; i++)
-        if (!facts->errors || !strstr(facts->errors, row->words[i])) return false;
-    if (row->without && strstr(facts->errors, row->without)) return false;
-    tsr_text_add(say, "%s", row->say);
+    for (size_t i = 0; i < facts->trial_count; i++)
+        if (has_words(row, facts->trials[i].errors))
+            tsr_text_add(say, "%s%s", say->length ? ", " : "", facts->trials[i].info.name);
+    if (!say->length && !has_words(row, facts->errors)) return false;
+    tsr_text_add(say, "%s%s", say->length ? ": " : "", row->say);
     return true;
 }
 

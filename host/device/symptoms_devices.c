@@ -82,9 +82,9 @@ bool tsr_symptom_too_slow(const tsr_facts *f, tsr_text *say)
 /* Linux ends what runs too long on Intel's GPUs, and the program fails or waits for ever. */
 bool tsr_symptom_intel_gpu_hangs(const tsr_facts *f, tsr_text *say)
 {
-    bool lost = f->errors && (strstr(f->errors, "(-36)") || strstr(f->errors, "(-5)"));
     for (size_t i = 0; i < f->trial_count; i++) {
         const tsr_device_trial *trial = &f->trials[i];
+        bool lost = trial->errors && (strstr(trial->errors, "(-36)") || strstr(trial->errors, "(-5)"));
         if (!tsr_is_gpu(&trial->info) || trial->info.vendor_kind != TSR_VENDOR_INTEL) continue;
         if (!trial->timed_out && !(trial->failed && lost)) continue;
         tsr_text_add(say,
@@ -120,11 +120,13 @@ bool tsr_symptom_bad_end(const tsr_facts *f, tsr_text *say)
 bool tsr_symptom_queue_on_apu(const tsr_facts *f, tsr_text *say)
 {
     const tsr_device_trial *trial = NULL;
-    for (size_t i = 0; i < f->trial_count; i++)
-        if (f->trials[i].info.type == TSR_DEVICE_INTEGRATED_GPU && f->trials[i].info.vendor_kind == TSR_VENDOR_AMD)
+    for (size_t i = 0; i < f->trial_count; i++) {
+        const char *errors = f->trials[i].errors;
+        if (f->trials[i].info.type == TSR_DEVICE_INTEGRATED_GPU && f->trials[i].info.vendor_kind == TSR_VENDOR_AMD &&
+            errors && strstr(errors, "making a command queue") && strstr(errors, "(-6)"))
             trial = &f->trials[i];
-    if (!trial || !f->errors || !strstr(f->errors, "making a command queue") || !strstr(f->errors, "(-6)"))
-        return false;
+    }
+    if (!trial) return false;
     tsr_text_add(say,
                  "%s gets no command queue (-6), as with ROCm 5.6 on integrated GPUs; change ROCm's version, or set "
                  "HSA_SCRATCH_SINGLE_LIMIT=0",

@@ -101,11 +101,19 @@ tsr_status tsr_tuning_copy(const tsr_tuning *from, tsr_tuning *to)
     return status;
 }
 
+/* The device's name without what changes with the system: Mesa's ends in " (navi23, LLVM 15.0.6, DRM 3.49, 6.1.0)". */
+static size_t lasting_length(const char *name)
+{
+    const char *versions = strstr(name, " (");
+    for (const char *next = versions; next; next = strstr(next + 1, " (")) versions = next;
+    return versions && strstr(versions, "LLVM ") ? (size_t)(versions - name) : strlen(name);
+}
+
 char *tsr_tuning_path(const tsr_device *device)
 {
     char *directory = tsr_cache_directory(), digits[33];
     tsr_text names = {0}, path = {0};
-    tsr_text_add(&names, "%s\n%s", device->info.platform, device->info.name);
+    tsr_text_add(&names, "%s\n%.*s", device->info.platform, (int)lasting_length(device->info.name), device->info.name);
     bool known = directory && names.data;
     if (known) {
         tsr_hash_text(tsr_hash_bytes(names.data, names.length), digits);

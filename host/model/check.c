@@ -25,12 +25,15 @@ typedef struct cases {
     char refusal[192]; /* why a span that matched is not supported; empty: none matched */
 } cases;
 
-/* Whether the implementation takes a span at the primitive; then it is in *found. */
-static bool find_span(cases *c, const tsr_graph *graph, int anchor, tsr_covered *found)
+/* Whether the implementation takes a span at the primitive, because it is asked for or also by itself; then it is in
+ * *found. */
+static bool find_span(cases *c, const tsr_graph *graph, int anchor, bool asked, tsr_covered *found)
 {
     const tsr_implementation *implementation = c->implementation;
-    const tsr_target target = {
-        .device = c->device, .fuse = true, .vector_width = c->device->info.vector_width, .only = implementation->name};
+    const tsr_target target = {.device = c->device,
+                               .fuse = true,
+                               .vector_width = c->device->info.vector_width,
+                               .only = asked ? implementation->name : NULL};
     *found = (tsr_covered){.implementation = implementation, .anchor = anchor};
     if (graph->primitives[anchor].kind != implementation->anchor ||
         !implementation->match(graph, anchor, c->unclaimed, &found->span))
@@ -54,7 +57,7 @@ static tsr_status find_cases(cases *c, tsr_covered *found)
     c->refusal[0] = '\0';
     for (int g = 0; g < c->graphs.count; g++)
         for (int p = 0; p < (int)c->graphs.graphs[g].primitive_count; p++) {
-            if (!find_span(c, &c->graphs.graphs[g], p, found)) continue;
+            if (!find_span(c, &c->graphs.graphs[g], p, true, found)) continue;
             if (!tsr_grow((void **)&c->list, &c->capacity, c->count + 1, sizeof *c->list))
                 return tsr_fail_memory("a check", (c->count + 1) * sizeof *c->list);
             c->list[c->count] = (small_case){.graph = &c->graphs.graphs[g],
@@ -67,13 +70,21 @@ static tsr_status find_cases(cases *c, tsr_covered *found)
     return TSR_OK;
 }
 
+/* Whether it takes one of the cases without being asked for. */
+static bool is_usual(cases *c, tsr_covered *found)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (find_span(c, c->list[i].graph, c->list[i].anchor, false, found)) return true;
+    return false;
+}
+
 /* Runs the first case that the implementation takes by itself as well. */
 static void run_case(cases *c, tsr_covered *found, tsr_span_check *span, tsr_implementation_check *check)
 {
     tsr_status status = TSR_OK;
     *span = (tsr_span_check){0};
     for (size_t i = 0; i < c->count && !span->taken && !status; i++)
-        if (find_span(c, c->list[i].graph, c->list[i].anchor, found))
+        if (find_span(c, c->list[i].graph, c->list[i].anchor, true, found))
             status = tsr_check_span(c->device, found, TSR_GEMM_AUTO, span);
     check->share = span->share;
     check->build_seconds = span->build_seconds;
@@ -118,8 +129,9 @@ tsr_status tsr_check_implementations(tsr_device *device, int from,
     for (int i = from < 0 ? 0 : from; i < (int)count && !status; i++) {
         tsr_implementation_check check = {.number = i, .count = (int)count, .name = list[i]->name};
         c.implementation = list[i];
+        if ((status = find_cases(&c, found))) break;
+        check.usual = is_usual(&c, found);
         bool goes_on = report(context, &check);
-        if (goes_on && (status = find_cases(&c, found))) break;
         if (goes_on) {
             run_case(&c, found, &span, &check);
             goes_on = report(context, &check);

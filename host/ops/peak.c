@@ -72,15 +72,23 @@ static tsr_status make_buffers(bench *b)
     return TSR_OK;
 }
 
-/* Work-items of the arithmetic: work-groups of one with vectors on CPUs, more than fills the device elsewhere. */
-static void fma_space(const bench *b, size_t *global, size_t *local)
+/* Work-groups of one with vectors on CPUs; elsewhere of 64 work-items, or what the kernel allows. */
+static tsr_status choose_group(const bench *b, cl_kernel kernel, size_t *local)
+{
+    size_t limit = 1;
+    tsr_status status = b->cpu ? TSR_OK : tsr_kernel_limit(b->device, kernel, &limit);
+    for (*local = 64; *local > limit;) *local /= 2;
+    return status;
+}
+
+/* Work-items of the arithmetic: more than fills the device. */
+static tsr_status fma_space(const bench *b, cl_kernel kernel, size_t *global, size_t *local)
 {
     size_t units = b->device->info.compute_units ? b->device->info.compute_units : 1;
-    *local = 1;
-    if (!b->cpu)
-        for (*local = 64; *local > b->device->info.max_work_group;) *local /= 2;
+    tsr_status status = choose_group(b, kernel, local);
     *global = b->cpu ? 16 * units : 64 * units * *local;
     if (*global * b->width > b->count) *global = b->count / b->width / *local * *local;
+    return status;
 }
 
 /* Enqueues `times` launches one after another and waits; *seconds for all of them. */
@@ -99,8 +107,9 @@ static tsr_status time_launches(const bench *b, cl_kernel kernel, size_t global,
 static tsr_status time_rounds(const bench *b, cl_kernel kernel, cl_int rounds, int times, double *seconds)
 {
     size_t global, local;
-    fma_space(b, &global, &local);
-    tsr_status status = tsr_check(clSetKernelArg(kernel, 3, sizeof rounds, &rounds), b->device, "setting an argument");
+    tsr_status status = fma_space(b, kernel, &global, &local);
+    if (!status)
+        status = tsr_check(clSetKernelArg(kernel, 3, sizeof rounds, &rounds), b->device, "setting an argument");
     return status ? status : time_launches(b, kernel, global, local, times, seconds);
 }
 
@@ -154,8 +163,8 @@ static tsr_status measure_arithmetic(const bench *b, int which, tsr_peak *peak)
     }
     int times = seconds > slow_seconds ? 1 : TIMES, launches = seconds > slow_seconds ? 1 : LAUNCHES;
     for (int i = 0; i < times && !status; i++) status = time_rounds(b, kernel, rounds, launches, &taken[i]);
+    if (!status) status = fma_space(b, kernel, &global, &local);
     if (status) return status;
-    fma_space(b, &global, &local);
     double flops = 2.0 * launches * (double)global * b->width * 8 * sums[which] * rounds;
     flops /= tsr_quantile(taken, times, 0.5);
     if (flops > peak->flops) peak->flops = flops;
@@ -165,13 +174,13 @@ static tsr_status measure_arithmetic(const bench *b, int which, tsr_peak *peak)
 static tsr_status measure_memory(const bench *b, tsr_peak *peak)
 {
     const cl_float factor = 0.5f;
-    size_t groups = 16 * (size_t)b->device->info.compute_units, local = 1;
+    size_t groups = 16 * (size_t)b->device->info.compute_units, local;
     cl_uint chunk = b->width;
     if (b->cpu && groups) chunk = (cl_uint)tsr_divide_up(b->count / b->width, groups) * b->width;
     if (tsr_has_quirk(&b->device->info, TSR_QUIRK_SHORT_LOOPS) && chunk > SHORT_CHUNK) chunk = SHORT_CHUNK;
     size_t global = tsr_divide_up(b->count, chunk);
-    if (!b->cpu)
-        for (local = 64; local > b->device->info.max_work_group || global % local;) local /= 2;
+    tsr_status status = choose_group(b, b->triad, &local);
+    while (global % local) local /= 2;
     double taken[1 + TRIADS];
     cl_int code = clSetKernelArg(b->triad, 0, sizeof b->x, &b->x);
     if (!code) code = clSetKernelArg(b->triad, 1, sizeof b->z, &b->z);
@@ -179,7 +188,7 @@ static tsr_status measure_memory(const bench *b, tsr_peak *peak)
     if (!code) code = clSetKernelArg(b->triad, 3, sizeof factor, &factor);
     if (!code) code = clSetKernelArg(b->triad, 4, sizeof b->count, &b->count);
     if (!code) code = clSetKernelArg(b->triad, 5, sizeof chunk, &chunk);
-    tsr_status status = tsr_check(code, b->device, "setting an argument");
+    if (!status) status = tsr_check(code, b->device, "setting an argument");
     for (int i = 0; i <= TRIADS && !status; i++) /* the first one warms up */
         status = time_launches(b, b->triad, global, local, 1, &taken[i]);
     if (!status) peak->bandwidth = 3.0 * sizeof(float) * b->count / tsr_quantile(taken + 1, TRIADS, 0.5);

@@ -17,6 +17,10 @@ static const double span_seconds = 0.3, graph_seconds = 1;
 /* A candidate is taken when three of four rounds gain at least this part of the time. */
 static const double least_gain = 0.03;
 
+/* What gains for itself is refused where all of the graph loses: in three of four rounds, or this part of the time. A
+ * small span's gain is lost in the noise of the whole, which does not speak against it. */
+static const double most_loss = 0.01;
+
 /* What takes this many times as long in the place of an implementation is not tried there again, for other shapes. */
 static const double far_slower = 10;
 
@@ -237,7 +241,7 @@ static tsr_status accept_candidate(pass *p, const char *key, const candidate *c,
     if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (!right || outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
         refuse(t, c->name, reply.text);
-    } else if (reply.ratio > 1) {
+    } else if (reply.lower > 1 || reply.ratio > 1 + most_loss) {
         snprintf(reason, sizeof reason, "with it all of %s takes longer, %.3f ms rather than %.3f", p->what,
                  reply.after * 1e3, reply.before * 1e3);
         refuse(t, c->name, reason);

@@ -39,11 +39,11 @@ enum { TSR_TUNE_OPENING = 60, TSR_TUNE_GRACE = 10 };
 typedef struct tsr_tune_reply {
     uint32_t magic;
     tsr_status status;
-    bool same;            /* COMPARE: both tunings lead to the same steps */
-    bool right;           /* CHECK */
-    double before, after; /* COMPARE: median seconds */
-    double ratio, upper;  /* of after to before by rounds: median and upper quartile */
-    int product_count;    /* PRODUCTS: how many there are, rows x columns x depth of each, and its median seconds */
+    bool same;                  /* COMPARE: both tunings lead to the same steps */
+    bool right;                 /* CHECK */
+    double before, after;       /* COMPARE: median seconds */
+    double lower, ratio, upper; /* of after to before by rounds: lower quartile, median, upper quartile */
+    int product_count; /* PRODUCTS: how many there are, rows x columns x depth of each, and its median seconds */
     double work[TSR_TUNE_PRODUCTS], times[TSR_TUNE_PRODUCTS];
     char text[512]; /* the error's sentence, or what is wrong */
 } tsr_tune_reply;

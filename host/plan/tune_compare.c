@@ -70,7 +70,7 @@ static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, boo
         if (status) return status;
     }
     reply->before = once[0], reply->after = once[1];
-    reply->ratio = reply->upper = once[1] / once[0];
+    reply->lower = reply->ratio = reply->upper = once[1] / once[0];
     if (reply->ratio > hopeless) return TSR_OK;
     runs = (int)(spent / (2 * FEWEST_ROUNDS + 6) / (once[0] + once[1]) * 2);
     if (runs > most) runs = most;
@@ -88,6 +88,7 @@ static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, boo
     reply->before = tsr_quantile(times[0], rounds, 0.5);
     reply->after = tsr_quantile(times[1], rounds, 0.5);
     reply->ratio = tsr_quantile(ratios, rounds, 0.5);
+    reply->lower = tsr_quantile(ratios, rounds, 0.25);
     reply->upper = tsr_quantile(ratios, rounds, 0.75);
     return TSR_OK;
 }

@@ -14,6 +14,12 @@ char *tsr_tune_path(const tsr_device *device)
     return tsr_tuning_path(device);
 }
 
+/* Otherwise it was measured and left as it is. */
+static bool is_choice(const tsr_tuning_entry *e)
+{
+    return e->before > 0;
+}
+
 tsr_status tsr_tune_list(tsr_device *device, char **text)
 {
     tsr_tuning tuning;
@@ -24,7 +30,7 @@ tsr_status tsr_tune_list(tsr_device *device, char **text)
     tsr_text_add(&list, "%-32s  %9s  %9s  %s\n", "CHOICE", "MS BEFORE", "AFTER", "FOR");
     for (size_t i = 0; i < tuning.count; i++) {
         const tsr_tuning_entry *e = &tuning.entries[i];
-        if (e->before > 0)
+        if (is_choice(e))
             tsr_text_add(&list, "%-32s  %9.4f  %9.4f  %s\n", e->choice, e->before * 1e3, e->after * 1e3, e->key);
         else
             tsr_text_add(&list, "%-32s  %9s  %9s  %s\n", e->choice, "", "unchanged", e->key);
@@ -32,6 +38,17 @@ tsr_status tsr_tune_list(tsr_device *device, char **text)
     tsr_tuning_clear(&tuning);
     *text = tsr_text_take(&list);
     return *text ? TSR_OK : tsr_fail_memory("the list", list.length);
+}
+
+tsr_status tsr_tune_count(tsr_device *device, size_t *choices)
+{
+    tsr_tuning tuning;
+    *choices = 0;
+    tsr_status status = tsr_tuning_load(device, &tuning);
+    if (status) return status;
+    for (size_t i = 0; i < tuning.count; i++) *choices += is_choice(&tuning.entries[i]);
+    tsr_tuning_clear(&tuning);
+    return TSR_OK;
 }
 
 tsr_status tsr_tune_apply(tsr_device *device)

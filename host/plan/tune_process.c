@@ -20,7 +20,7 @@ extern char **environ;
 /* Seconds for a worker that has given up to be gone: drivers may hang at the end of a process as well. */
 static const double ending = 5;
 
-/* Whether the worker has ended by itself, or does so soon. */
+/* Whether the worker has ended, or does so soon. */
 static bool has_ended(const tsr_tune_process *process, int *state)
 {
     double until = tsr_seconds() + ending;
@@ -36,7 +36,7 @@ static int end(tsr_tune_process *process, bool kill_it)
     close(process->socket); /* a worker that waits for an order ends by that */
     if (kill_it || !has_ended(process, &state)) {
         kill(process->child, SIGKILL);
-        while (waitpid(process->child, &state, 0) < 0 && errno == EINTR) continue;
+        has_ended(process, &state); /* one that waits within a GPU's kernel driver does not, and is left behind */
     }
     process->child = 0;
     free(process->parameters);

@@ -94,7 +94,8 @@ typedef struct tsr_device_trial {
     bool complete;                 /* it came to the end */
     bool timed_out;                /* it did not, as the time was over */
     bool bad_end;                  /* it did, but the process did not end by itself, or not well, afterwards */
-    uint32_t right, wrong, failed; /* implementations */
+    uint32_t right, wrong, failed; /* implementations that plans take on it */
+    char *errors;                  /* sentences and compilers' logs that were met on it; NULL: none */
     double flops;                  /* what it reaches; 0: not known */
 } tsr_device_trial;
 
@@ -108,7 +109,7 @@ typedef struct tsr_facts {
     size_t trial_count;
     const tsr_surroundings *surroundings;
     const char *(*variable)(const char *name); /* the environment: NULL where a variable is not set */
-    const char *errors;                        /* sentences and compilers' logs that were met; NULL: none */
+    const char *errors;                        /* likewise, met on no device in particular */
 } tsr_facts;
 
 /* Something that is wrong, and what to do. */

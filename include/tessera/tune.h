@@ -83,6 +83,9 @@ TSR_API tsr_status tsr_tune_measure_products(tsr_device *device, const tsr_dense
  * it, and what it is for. TSR_NOT_FOUND where there is no file, TSR_FORMAT where it is not used, with the reason. */
 TSR_API tsr_status tsr_tune_list(tsr_device *device, char **text);
 
+/* How many of what is stored are choices, rather than what was measured and left as it is. Fails as tsr_tune_list. */
+TSR_API tsr_status tsr_tune_count(tsr_device *device, size_t *choices);
+
 /* The file of the device, freed with free(); NULL where neither XDG_CACHE_HOME nor HOME is set. */
 TSR_API char *tsr_tune_path(const tsr_device *device);
 

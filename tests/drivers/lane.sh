@@ -53,10 +53,7 @@ lane_begin() {
     scratch=$(mktemp -d "${TMPDIR:-/tmp}/tessera-lane-XXXXXX")
     trap 'rm -rf -- "$scratch"' EXIT
     trap 'exit 1' INT TERM HUP
-    # What a person has set for other runs is not the lane's.
-    unset TESSERA_DEVICE TESSERA_KERNEL_PATH TESSERA_PROGRAM_CACHE TESSERA_TEST_SMALL TESSERA_TEST_FEW TESSERA_TEST_UNGUARDED \
-        TESSERA_LAYER_PROFILE OPENCL_LAYERS OPENCL_LAYER_PATH OCL_ICD_FILENAMES OCL_ICD_DEFAULT_PLATFORM POCL_DEVICES \
-        POCL_MAX_WORK_GROUP_SIZE POCL_MEMORY_LIMIT
+    forget_settings
     say "$lane_text"
     # shellcheck disable=SC2086
     setup_packages $build_packages $test_packages

@@ -1,5 +1,5 @@
 /* Launches a kernel with each kind of fault that oclgrind must report, for the lane beside it: an access outside of a
- * buffer, a race, and a use of what was never written. */
+ * buffer, a race, a use of what was never written, and a barrier that not all work-items reach. */
 #include <CL/cl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,10 @@ static const char *const source =
     "kernel void outside(global int *x) { size_t i = get_global_id(0); x[i] = x[i + 4]; }\n" /* of ITEMS */
     "kernel void race(global int *x) { x[0] = (int)get_global_id(0); }\n"
     "kernel void unwritten(global int *x)\n"
-    "{ local int y[4]; size_t i = get_local_id(0); if (y[i] > 0) x[i] = y[i]; }\n";
-static const char *const names[] = {"outside", "race", "unwritten"};
+    "{ local int y[4]; size_t i = get_local_id(0); if (y[i] > 0) x[i] = y[i]; }\n"
+    "kernel void divergent(global int *x)\n"
+    "{ size_t i = get_local_id(0); if (i == 0) barrier(CLK_GLOBAL_MEM_FENCE); x[i] = (int)i; }\n";
+static const char *const names[] = {"outside", "race", "unwritten", "divergent"};
 
 static cl_int launch(cl_command_queue queue, cl_context context, cl_program program, const char *name)
 {

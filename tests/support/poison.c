@@ -25,7 +25,7 @@ static void copy_file(const char *name)
 /* Where the kernel's name stands before its parameters, the first of which is a buffer; NULL when there is none. */
 static char *find_kernel(char *data, const char *kernel)
 {
-    static const char *const buffers[] = {"__global", "global", "const global"};
+    static const char *const buffers[] = {"__global", "global", "const global", "const __global"};
     char start[128];
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         snprintf(start, sizeof start, "%s(%s", kernel, buffers[i]);
