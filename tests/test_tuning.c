@@ -79,6 +79,20 @@ START_TEST(a_file_is_read_back)
 }
 END_TEST
 
+START_TEST(one_process_at_a_time)
+{
+    int lock, other;
+    fresh_cache();
+    check_ok(tsr_tuning_lock(&lock));
+    ck_assert_int_ge(lock, 0);
+    check_fails(tsr_tuning_lock(&other), TSR_IO, "another process tunes into ");
+    ck_assert_int_eq(other, -1);
+    tsr_tuning_unlock(lock);
+    check_ok(tsr_tuning_lock(&other));
+    tsr_tuning_unlock(other);
+}
+END_TEST
+
 START_TEST(a_file_is_the_same_in_every_locale)
 {
     tsr_device *device = test_device();
@@ -501,6 +515,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, parameters_are_those_of_the_list);
 #endif
     tcase_add_test(tests, a_file_is_read_back);
+    tcase_add_test(tests, one_process_at_a_time);
     tcase_add_test(tests, a_file_is_the_same_in_every_locale);
     tcase_add_test(tests, entries_have_limits);
     tcase_add_test(tests, a_damaged_file_counts_as_none);

@@ -5,10 +5,14 @@
 #include "base/memory.h"
 #include "device/program.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The file: these lines, "KEY \t CHOICE \t BEFORE \t AFTER" a line for each entry, and the checksum of all before.
  * Times are whole picoseconds, which look the same in every locale. */
@@ -241,6 +245,26 @@ tsr_status tsr_tuning_load(tsr_device *device, tsr_tuning *tuning)
     free(data);
     free(path);
     return status;
+}
+
+tsr_status tsr_tuning_lock(int *lock)
+{
+    char *directory = tsr_cache_directory();
+    tsr_status status = TSR_OK;
+    *lock = -1;
+    if (directory && tsr_directory_make(directory) == TSR_OK) *lock = open(directory, O_RDONLY | O_CLOEXEC);
+    if (*lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(*lock);
+        *lock = -1;
+        status = tsr_fail(TSR_IO, "another process tunes into %s: wait for it to end, or stop it", directory);
+    }
+    free(directory);
+    return status;
+}
+
+void tsr_tuning_unlock(int lock)
+{
+    if (lock >= 0) close(lock);
 }
 
 tsr_status tsr_tuning_store(tsr_device *device, const tsr_tuning *tuning)

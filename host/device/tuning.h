@@ -54,6 +54,12 @@ tsr_status tsr_tuning_load(tsr_device *device, tsr_tuning *tuning);
 /* Writes the device's file, all or nothing. */
 tsr_status tsr_tuning_store(tsr_device *device, const tsr_tuning *tuning);
 
+/* Makes this process the only one that tunes into the directory, until tsr_tuning_unlock or its end: two would disturb
+ * each other's times and lose each other's choices. TSR_IO where another one does. *lock is -1 where there is no such
+ * directory, or the system cannot tell. */
+tsr_status tsr_tuning_lock(int *lock);
+void tsr_tuning_unlock(int lock);
+
 /* The stored tuning, read once; empty where there is none that fits, and where the environment variable TESSERA_TUNING
  * is 0. Choices that were measured with parameters of CLBlast are left out unless device->clblast_tuned says that these
  * are in force. */

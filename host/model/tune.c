@@ -57,6 +57,7 @@ tsr_status tsr_model_tune(tsr_model *model, tsr_device *device, const tsr_tune_o
                           tsr_tune_result *result)
 {
     tsr_tuner t;
+    int lock;
     tsr_compile_options own = model->options;
     tsr_status status = tsr_tuner_begin(&t, device, options);
     if (status) return status;
@@ -68,7 +69,8 @@ tsr_status tsr_model_tune(tsr_model *model, tsr_device *device, const tsr_tune_o
     if (!names) return tsr_fail_memory("tuning", model->layer_count * sizeof *names);
     for (size_t i = 0; i < model->layer_count; i++) names[i] = model->layers[i]->name;
     t.layer_names = names;
-    status = begin_with_stored(&t);
+    status = tsr_tuning_lock(&lock);
+    if (!status) status = begin_with_stored(&t);
     if (!status && !model->device) status = tsr_compile_options_complete(&model->options);
     if (!status) status = tune_all(&t, model);
     model->options = own;
@@ -76,6 +78,7 @@ tsr_status tsr_model_tune(tsr_model *model, tsr_device *device, const tsr_tune_o
     t.result.seconds = tsr_seconds() - t.began;
     if (result) *result = t.result;
     tsr_tuner_end(&t);
+    tsr_tuning_unlock(lock);
     free(names);
     return status;
 }

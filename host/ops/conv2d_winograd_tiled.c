@@ -62,19 +62,15 @@ static size_t local_bytes(const blocking *k)
     return 16 * sizeof(float) * (size_t)(factors > products ? factors : products);
 }
 
-static bool fits(const tsr_device_info *info, const blocking *k)
-{
-    return (size_t)items_of(k) <= info->max_work_group && (size_t)items_of(k) <= info->max_work_items[0] &&
-           local_bytes(k) <= info->local_memory;
-}
-
-/* Makes it smaller, down to one work-item; false when it is as small as can be. */
-static bool shrink(blocking *k)
+/* Makes it smaller, down to one work-item: in its work-items where there are more than `allowed`, otherwise first in
+ * what lies in local memory. False when it is as small as can be. */
+static bool shrink(blocking *k, size_t allowed)
 {
     tsr_tile *t = &k->tile;
-    if (t->depth > 4)
+    bool many = (size_t)items_of(k) > allowed;
+    if (!many && t->depth > 4)
         t->depth /= 2;
-    else if (t->item_rows > 4)
+    else if (!many && t->item_rows > 4)
         t->item_rows /= 2;
     else if (t->group_rows >= t->group_columns && t->group_rows > 1)
         t->group_rows /= 2;
@@ -119,8 +115,9 @@ static void choose_blocking(const tsr_device_info *info, const tsr_conv2d_span *
     int i = 0;
     while (i < STARTS - 1 && groups_of(s, &starts[i]) < 2 * (int64_t)tsr_tile_units(info)) i++;
     *k = starts[i];
-    while (!fits(info, k))
-        if (!shrink(k)) break;
+    size_t allowed = tsr_tile_most_items(info);
+    while ((size_t)items_of(k) > allowed || local_bytes(k) > info->local_memory)
+        if (!shrink(k, allowed)) break;
 }
 
 /* Whether it is faster than the direct product: the work-groups that it is made for, and enough of them. */
@@ -216,7 +213,7 @@ static tsr_launch *begin_launch(tsr_step *step, const tsr_conv2d_span *s, blocki
         make_options(s, k, options);
         tsr_launch *launch = tsr_tile_try(step, file, kernel, options, items_of(k), &allowed, status);
         if (launch || *status != TSR_OK) return launch;
-    } while (shrink(k));
+    } while (shrink(k, allowed));
     *status = tsr_tile_too_large(step, kernel);
     return NULL;
 }

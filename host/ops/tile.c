@@ -59,8 +59,7 @@ static size_t local_bytes(const tsr_tile *t)
     return sizeof(float) * (size_t)t->depth * (size_t)(rows_of(t) + columns_of(t) + 12);
 }
 
-/* Work-items that a group may have. */
-static size_t most_items(const tsr_device_info *info)
+size_t tsr_tile_most_items(const tsr_device_info *info)
 {
     return info->max_work_items[0] < info->max_work_group ? info->max_work_items[0] : info->max_work_group;
 }
@@ -68,7 +67,8 @@ static size_t most_items(const tsr_device_info *info)
 uint32_t tsr_tile_units(const tsr_device_info *info)
 {
     const uint32_t executions = 8;
-    bool counted = info->vendor_kind == TSR_VENDOR_INTEL && tsr_text_contains(info->platform, "Intel") && tsr_is_gpu(info);
+    bool counted =
+        info->vendor_kind == TSR_VENDOR_INTEL && tsr_text_contains(info->platform, "Intel") && tsr_is_gpu(info);
     return counted ? (uint32_t)tsr_divide_up(info->compute_units, executions) : info->compute_units;
 }
 
@@ -196,8 +196,9 @@ bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *p, tsr
     narrow(info, p, t);
     if (t->depth > p->depth) t->depth = p->depth > 1 ? (int32_t)p->depth : 1;
     limit_fetches(p, t);
-    while ((size_t)items_of(t) > most_items(info) || local_bytes(t) > info->local_memory)
-        if (!shrink(p, t, most_items(info))) return false;
+    const size_t allowed = tsr_tile_most_items(info);
+    while ((size_t)items_of(t) > allowed || local_bytes(t) > info->local_memory)
+        if (!shrink(p, t, allowed)) return false;
     return true;
 }
 
@@ -216,13 +217,16 @@ tsr_launch *tsr_tile_try(tsr_step *step, const char *file, const char *kernel, c
     const tsr_device *device = step->target->device;
     cl_ulong local = 0;
     tsr_launch *launch = tsr_step_launch(step, file, options, kernel, status);
+    if (!launch && *status == TSR_BUILD && items > 1) { /* some drivers refuse large work-groups then already */
+        *status = TSR_OK;
+        *allowed = (size_t)items / 2;
+    }
     if (!launch) return NULL;
     *status = tsr_kernel_limit(device, launch->kernel, allowed);
     if (*status == TSR_OK)
-        *status =
-            tsr_check(clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local,
-                                               &local, NULL),
-                      device, "asking for a kernel's limits");
+        *status = tsr_check(
+            clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL),
+            device, "asking for a kernel's limits");
     bool fits = (size_t)items <= *allowed && (items == 1 || local <= device->info.local_memory);
     if (*status == TSR_OK && fits) return launch;
     clReleaseKernel(launch->kernel);

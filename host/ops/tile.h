@@ -29,14 +29,17 @@ bool tsr_tile_suits(const tsr_target *target, tsr_needs *needs);
  * which counts execution units: a subslice, which has a local memory, is 8 of them up to Gen11, and 16 since. */
 uint32_t tsr_tile_units(const tsr_device_info *info);
 
+/* Work-items that a work-group along one side may have. */
+size_t tsr_tile_most_items(const tsr_device_info *info);
+
 /* A tile for the product on such a device: the vendor's starting parameters, smaller where there are few rows, columns
  * or tiles, and within the limits that the device states. It ends with one work-item, which needs no local memory.
  * False when row_unit is more than TSR_TILE_SUMS. How the sums are ordered does not depend on it. */
 bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *product, tsr_tile *tile);
 
-/* Begins a launch as tsr_step_launch does, where the kernel, once built, may have work-groups of so many work-items:
- * registers and local memory count only now. Otherwise NULL with *status as it was, and *allowed work-items; the launch
- * is taken back. */
+/* Begins a launch as tsr_step_launch does, where the kernel may have work-groups of so many work-items: registers and
+ * local memory count only once it is built. Otherwise, or where it does not build for more than one, NULL with *status
+ * as it was, and *allowed work-items; the launch is taken back. */
 tsr_launch *tsr_tile_try(tsr_step *step, const char *file, const char *kernel, const char *options, int32_t items,
                          size_t *allowed, tsr_status *status);
 

@@ -116,6 +116,33 @@ static cl_int CL_API_CALL get_kernel_info(cl_kernel kernel, cl_device_id device,
     return limits_answer(&number, sizeof number, size, value, needed);
 }
 
+/* The most work-items that a kernel of the program asks for. */
+static size_t required_work_group(cl_program program, cl_device_id device)
+{
+    enum { MOST = 16 };
+    cl_kernel kernels[MOST];
+    cl_uint count = 0;
+    size_t most = 0;
+    if (limits_next->clCreateKernelsInProgram(program, MOST, kernels, &count) != CL_SUCCESS) return 0;
+    for (cl_uint i = 0; i < count && i < MOST; i++) {
+        size_t side[3] = {0};
+        limits_next->clGetKernelWorkGroupInfo(kernels[i], device, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof side, side,
+                                              NULL);
+        if (side[0] * side[1] * side[2] > most) most = side[0] * side[1] * side[2];
+        limits_next->clReleaseKernel(kernels[i]);
+    }
+    return most;
+}
+
+static cl_int CL_API_CALL build_program(cl_program program, cl_uint count, const cl_device_id *devices,
+                                        const char *options, void(CL_CALLBACK *notify)(cl_program, void *), void *data)
+{
+    cl_int code = limits_next->clBuildProgram(program, count, devices, options, notify, data);
+    bool refuses = code == CL_SUCCESS && limits->builds_for_group && count && devices &&
+                   required_work_group(program, devices[0]) > kernel_work_group();
+    return refuses ? CL_BUILD_PROGRAM_FAILURE : code;
+}
+
 /* What a launch would be refused for. What the driver itself refuses is left to it. */
 static cl_int check_launch(cl_command_queue queue, cl_kernel kernel, cl_uint dimensions, const size_t *local)
 {
@@ -197,6 +224,7 @@ static void fill_table(void)
     table.clCreateBuffer = create_buffer;
     table.clCreateBufferWithProperties = create_buffer_with_properties;
     table.clCreateSubBuffer = create_sub_buffer;
+    table.clBuildProgram = build_program;
     table.clGetKernelWorkGroupInfo = get_kernel_info;
     table.clEnqueueNDRangeKernel = enqueue_kernel;
     table.clEnqueueTask = enqueue_task;

@@ -116,6 +116,7 @@ const limits_profile limits_profiles[] = {
      .unified = true,
      .work_group = 1024,
      .kernel_work_group = 128,
+     .builds_for_group = true,
      .wave = 64,
      .local_memory = 32 * KIB,
      .memory = 6 * GIB,

@@ -23,6 +23,7 @@ typedef struct limits_profile {
     bool unified;               /* its memory is the host's */
     size_t work_group;          /* work-items of a work-group, on the device */
     size_t kernel_work_group;   /* the same for every kernel, where registers allow fewer; 0: as on the device */
+    bool builds_for_group;      /* a kernel that asks for more work-items (reqd_work_group_size) does not build */
     size_t work_items[3];       /* along each side of a work-group; 0: as in a work-group */
     size_t wave;                /* work-items that run in step */
     cl_ulong local_memory;      /* bytes */
