@@ -11,8 +11,8 @@
  * Where the cells of the coming terms lie is worked out by few work-items for all, in local memory. The group of the
  * first rows adds up the gradients that it has in local memory for db.
  *
- * Index space: that of tile.cl, of rows, filters and partitions. x is addressed by strides (see
- * images.cl); for dy see conv2d_gradient_tiled.cl.
+ * Index space: that of tile.cl, of rows, filters and partitions. x is addressed by strides (see images.cl); for dy see
+ * conv2d_gradient_tiled.cl.
  *
  * Macros: those of tile.cl (RIGHT_VECTOR is GRADIENT_VECTOR), images.cl and conv2d_gradient_tiled.cl
  *         KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH, CHANNELS, FILTERS   of the convolution

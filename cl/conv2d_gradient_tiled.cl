@@ -1,9 +1,9 @@
 /* The gradient at the cells of a convolution's result, as the convolution's gradients for GPUs read it: dy itself, or
  * what the gradients of a max pool and of an activation behind the convolution make of dy on the way.
  *
- *   GRADIENT_ARGUMENTS          the kernel's arguments dy, [y], [winner, the pool's padding], the grid's rows and
- * columns GRADIENT_VALUES             the same to pass on fetch_gradient(GRADIENT_VALUES, n, i, j, f, there, to)    of
- * cell (n,i,j) for GRADIENT_VECTOR filters from f on
+ *   GRADIENT_ARGUMENTS   the kernel's arguments dy, [y], [winner, the pool's padding], the grid's rows and columns
+ *   GRADIENT_VALUES      the same, to pass on
+ *   fetch_gradient(GRADIENT_VALUES, n, i, j, f, there, to)   GRADIENT_VECTOR filters of cell (n,i,j), from f on
  *
  * dy, y and winner are dense (batch, rows, columns, FILTERS), where rows and columns are the pool's, or those of the
  * convolution's result. A cell is in POOL / POOL_STRIDE windows each way, rounded up, whose gradients are added in

@@ -6,8 +6,8 @@
  * with their channels. tile.cl computes it: pixels are fetched along the channels, zeros for those outside the image. A
  * work-item holds all cells of its windows, so bias, pool and activation cost no further pass.
  *
- * Index space: that of tile.cl, of cells and filters. x and y are addressed by
- * strides (see images.cl), winner is dense.
+ * Index space: that of tile.cl, of cells and filters. x and y are addressed by strides (see images.cl); winner is
+ * dense.
  *
  * Macros: those of tile.cl; ROW_UNIT is a multiple of the window's cells
  *         KERNEL_HEIGHT, KERNEL_WIDTH, STRIDE_HEIGHT, STRIDE_WIDTH, CHANNELS   of the convolution

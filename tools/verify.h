@@ -1,9 +1,13 @@
 /* What the files of tessera verify share. Devices are JSON from the process that checked them to the report:
- *   {"index", "platform", "name", "type", "fit", "avoid", "right", "finite", "batch", "seconds", "step_batch",
- * "step_seconds", "fault": null or {"layer", "implementation", "text"}, "layers": [{"name", "right", "value": null or
- * {"error", "share"}, "gradient": likewise}]} and where nothing could be compared {"index", "platform", "name", "type",
- * "fit", "avoid", "right": false, "error"}. "fit" and "avoid" are what the table of quirks says; "ending" is there
- * where the process did not end well behind that. */
+ *
+ *   index, platform, name, type
+ *   fit, avoid                     what the table of quirks says
+ *   right                          and where nothing could be compared only `error` besides: a sentence
+ *   finite, batch, seconds         of the step that was compared
+ *   step_batch, step_seconds       of the steps that were timed
+ *   fault                          null, or {layer, implementation, text}
+ *   layers                         [{name, right, value, gradient}], the last two null or {error, share}
+ *   ending                         where the process did not end well behind all that: how */
 #ifndef TESSERA_TOOLS_VERIFY_H
 #define TESSERA_TOOLS_VERIFY_H
 

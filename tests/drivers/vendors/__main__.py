@@ -17,7 +17,8 @@ from tools import find_tools
 REDUCED = ["xe-hpg", "gfx1030", "sm_80"]
 TREE = Path(__file__).resolve().parents[3]
 
-# What the program passes for every kernel; see host/device/program.c, and for Intel's GPUs host/device/quirks.c.
+# What the program passes for every kernel (host/device/program.c, and for Intel's GPUs host/device/quirks.c): --file has it
+# from here, and what is captured must agree.
 COMMON_OPTIONS = {"amd": "-cl-std=CL1.2 -cl-mad-enable -cl-denorms-are-zero",
                   "intel": "-cl-std=CL1.2 -cl-denorms-are-zero",
                   "nvidia": "-cl-std=CL1.2 -cl-mad-enable -cl-denorms-are-zero"}
@@ -66,6 +67,7 @@ def captured_pairs(asked, targets, directory):
     pairs, used = [], set()
     for target in targets:
         programs = networks(asked.build, target.profile, files, directory / target.name)
+        check_common_options(target, programs)
         if asked.reduced:
             programs = [program for program in programs if program.file.startswith(("conv2d", "dense"))]
         used |= {program.file for program in programs}
@@ -75,6 +77,13 @@ def captured_pairs(asked, targets, directory):
         programs = missing_programs(asked.build, targets[0].profile, missing, directory / "missing")
         pairs.extend((target, program) for target in targets for program in programs)
     return [(target, only(asked.kernel, program)) for target, program in pairs if only(asked.kernel, program).groups]
+
+
+def check_common_options(target, programs):
+    for program in programs:
+        if not program.options.startswith(COMMON_OPTIONS[target.vendor]):
+            raise CaptureError(f"the program builds with {program.options}, which COMMON_OPTIONS in vendors/__main__.py "
+                               f"does not say of {target.vendor}: mend it")
 
 
 def has_kernel(file, names):
