@@ -65,6 +65,26 @@ static cl_kernel find_kernel(cl_command_queue queue, bool wide, cl_context *cont
     return made[at].kernel[wide];
 }
 
+static size_t size_of(cl_mem buffer)
+{
+    size_t size = 0;
+    driver->clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
+    return size;
+}
+
+/* Puts bytes into a buffer that kernels only read: with all that is there, it is written as a whole. */
+static cl_int put_by_host(cl_command_queue queue, cl_mem buffer, const void *data, size_t period, size_t offset,
+                          size_t bytes, size_t size)
+{
+    char *whole = malloc(size);
+    if (!whole) return CL_OUT_OF_HOST_MEMORY;
+    cl_int code = driver->clEnqueueReadBuffer(queue, buffer, CL_TRUE, 0, size, whole, 0, NULL, NULL);
+    for (size_t i = 0; i < bytes; i++) whole[offset + i] = ((const char *)data)[i % period];
+    if (!code) code = driver->clEnqueueWriteBuffer(queue, buffer, CL_TRUE, 0, size, whole, 0, NULL, NULL);
+    free(whole);
+    return code;
+}
+
 /* Puts `bytes` bytes into the buffer with a kernel, `data` (of `period` bytes) again and again. */
 static cl_int put(cl_command_queue queue, cl_mem buffer, const void *data, size_t period, size_t offset, size_t bytes)
 {
@@ -75,6 +95,9 @@ static cl_int put(cl_command_queue queue, cl_mem buffer, const void *data, size_
     cl_ulong at = offset / unit;
     cl_int code;
     cl_context context;
+    cl_mem_flags flags = 0;
+    driver->clGetMemObjectInfo(buffer, CL_MEM_FLAGS, sizeof flags, &flags, NULL);
+    if (flags & CL_MEM_READ_ONLY) return put_by_host(queue, buffer, data, period, offset, bytes, size_of(buffer));
     cl_kernel kernel = find_kernel(queue, wide, &context, &code);
     if (code) return code;
     cl_mem from = driver->clCreateBuffer(context, CL_MEM_READ_WRITE, period, NULL, &code);
@@ -96,13 +119,6 @@ static cl_int await(cl_uint waits, const cl_event *wait)
 static cl_int mark(cl_int code, cl_command_queue queue, cl_event *event)
 {
     return code || !event ? code : driver->clEnqueueMarkerWithWaitList(queue, 0, NULL, event);
-}
-
-static size_t size_of(cl_mem buffer)
-{
-    size_t size = 0;
-    driver->clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
-    return size;
 }
 
 static bool is_whole(cl_mem buffer, size_t offset, size_t bytes)
