@@ -101,7 +101,7 @@ static int run(const command *self, int argument_count, char **arguments)
          .value = &wanted,
          .help = "mark the device that this number or part of a name chooses",
          .otherwise = "TESSERA_DEVICE, else the best"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &json, .help = "print JSON"},
+        OPTION_JSON(&json),
     };
     if (!command_read(self, options, 2, 0, 0, argument_count, arguments, &operands, &code)) return code;
     tsr_status status = tsr_device_list(wanted, &list, &count);

@@ -37,7 +37,7 @@ static bool read_settings(const command *self, int count, char **arguments, doct
          .minimum = 1,
          .maximum = 1e6,
          .help = "time for loading a driver, and for listing the devices of all, until it counts as hanging"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &settings->json, .help = "print JSON"},
+        OPTION_JSON(&settings->json),
     };
     command_operands operands;
     return command_read(self, options, sizeof options / sizeof options[0], 0, 0, count, arguments, &operands, code);

@@ -16,12 +16,7 @@ typedef struct evaluate_settings {
 static bool read_settings(const command *self, int count, char **arguments, evaluate_settings *settings, int *code)
 {
     const command_option options[] = {
-        {.name = "data",
-         .argument = "DIR",
-         .kind = OPTION_TEXT,
-         .value = &settings->data,
-         .help = "directory of the four IDX files",
-         .otherwise = "TESSERA_DATA, else Fashion-MNIST where it is installed"},
+        OPTION_DATA(&settings->data, ""),
         {.name = "split",
          .kind = OPTION_CHOICE,
          .value = &settings->split,
@@ -42,18 +37,9 @@ static bool read_settings(const command *self, int count, char **arguments, eval
          .maximum = 1000000,
          .help = "images in a step",
          .otherwise = "one that suits the device"},
-        {.name = "device",
-         .argument = "D",
-         .kind = OPTION_TEXT,
-         .value = &settings->device,
-         .help = "device, by its number or a part of its name",
-         .otherwise = "TESSERA_DEVICE, else the best"},
-        {.name = "gemm",
-         .kind = OPTION_CHOICE,
-         .value = &settings->gemm,
-         .choices = command_gemms,
-         .help = "matrix product of the dense layers"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &settings->json, .help = "print JSON"},
+        OPTION_DEVICE(&settings->device),
+        OPTION_GEMM(&settings->gemm),
+        OPTION_JSON(&settings->json),
     };
     command_operands operands;
     if (!command_read(self, options, sizeof options / sizeof options[0], 1, 1, count, arguments, &operands, code))

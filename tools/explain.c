@@ -26,19 +26,10 @@ static int run(const command *self, int count, char **arguments)
          .kind = OPTION_FLAG,
          .value = &inference,
          .help = "prediction rather than a training step"},
-        {.name = "device",
-         .argument = "D",
-         .kind = OPTION_TEXT,
-         .value = &wanted,
-         .help = "device, by its number or a part of its name",
-         .otherwise = "TESSERA_DEVICE, else the best"},
-        {.name = "gemm",
-         .kind = OPTION_CHOICE,
-         .value = &gemm,
-         .choices = command_gemms,
-         .help = "matrix product of the dense layers"},
+        OPTION_DEVICE(&wanted),
+        OPTION_GEMM(&gemm),
         {.name = "no-fusion", .kind = OPTION_FLAG, .value = &no_fusion, .help = "every primitive on its own"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &json, .help = "print JSON"},
+        OPTION_JSON(&json),
     };
     if (!command_read(self, options, sizeof options / sizeof options[0], 0, 1, count, arguments, &operands, &code))
         return code;

@@ -24,6 +24,28 @@ typedef struct command_option {
     const char *const *choices; /* ended by NULL */
 } command_option;
 
+/* Rows that several commands have, for a `const char *`, an int (tsr_gemm) and a bool. */
+#define OPTION_DEVICE(where)                                                                                           \
+    {                                                                                                                  \
+        .name = "device", .argument = "D", .kind = OPTION_TEXT, .value = (where),                                      \
+        .help = "device, by its number or a part of its name", .otherwise = "TESSERA_DEVICE, else the best"            \
+    }
+#define OPTION_DATA(where, where_it_fits)                                                                              \
+    {                                                                                                                  \
+        .name = "data", .argument = "DIR", .kind = OPTION_TEXT, .value = (where),                                      \
+        .help = "directory of the four IDX files",                                                                     \
+        .otherwise = "TESSERA_DATA, else Fashion-MNIST where it is installed" where_it_fits                            \
+    }
+#define OPTION_GEMM(where)                                                                                             \
+    {                                                                                                                  \
+        .name = "gemm", .kind = OPTION_CHOICE, .value = (where), .choices = command_gemms,                             \
+        .help = "matrix product of the dense layers"                                                                   \
+    }
+#define OPTION_JSON(where)                                                                                             \
+    {                                                                                                                  \
+        .name = "json", .kind = OPTION_FLAG, .value = (where), .help = "print JSON"                                    \
+    }
+
 /* Operands that were given. */
 typedef struct command_operands {
     char **at;

@@ -26,17 +26,8 @@ static bool read_settings(const command *self, int count, char **arguments, pred
                           command_operands *operands, int *code)
 {
     const command_option options[] = {
-        {.name = "device",
-         .argument = "D",
-         .kind = OPTION_TEXT,
-         .value = &settings->device,
-         .help = "device, by its number or a part of its name",
-         .otherwise = "TESSERA_DEVICE, else the best"},
-        {.name = "gemm",
-         .kind = OPTION_CHOICE,
-         .value = &settings->gemm,
-         .choices = command_gemms,
-         .help = "matrix product of the dense layers"},
+        OPTION_DEVICE(&settings->device),
+        OPTION_GEMM(&settings->gemm),
         {.name = "classes",
          .argument = "FILE",
          .kind = OPTION_TEXT,
@@ -48,7 +39,7 @@ static bool read_settings(const command *self, int count, char **arguments, pred
          .kind = OPTION_TEXT,
          .value = &settings->output,
          .help = "write all probabilities to this .npy file too"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &settings->json, .help = "print JSON"},
+        OPTION_JSON(&settings->json),
     };
     return command_read(self, options, sizeof options / sizeof options[0], 2, 1 << 30, count, arguments, operands,
                         code);

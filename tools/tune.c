@@ -52,12 +52,7 @@ static bool read_settings(const command *self, int count, char **arguments, tune
          .minimum = 1,
          .maximum = 65536,
          .help = "images in a training step"},
-        {.name = "device",
-         .argument = "D",
-         .kind = OPTION_TEXT,
-         .value = &settings->device,
-         .help = "device, by its number or a part of its name",
-         .otherwise = "TESSERA_DEVICE, else the best"},
+        OPTION_DEVICE(&settings->device),
         {.name = "list", .kind = OPTION_FLAG, .value = &settings->list, .help = "print what is stored for the device"},
         {.name = "clear", .kind = OPTION_FLAG, .value = &settings->clear, .help = "forget what is stored for it"},
     };

@@ -21,12 +21,7 @@ static bool read_settings(const command *self, int count, char **arguments, veri
          .value = &settings->device,
          .help = "device, by its number or a part of its name; all",
          .otherwise = "TESSERA_DEVICE, else all"},
-        {.name = "data",
-         .argument = "DIR",
-         .kind = OPTION_TEXT,
-         .value = &settings->data,
-         .help = "directory of the four IDX files",
-         .otherwise = "TESSERA_DATA, else Fashion-MNIST where it is installed and fits, else made up images"},
+        OPTION_DATA(&settings->data, " and fits, else made up images"),
         {.name = "batch-size",
          .argument = "N",
          .kind = OPTION_WHOLE,
@@ -55,12 +50,8 @@ static bool read_settings(const command *self, int count, char **arguments, veri
          .minimum = 0,
          .maximum = 4294967295.0,
          .help = "of weights that the model does not have, of dropout, and of made up images"},
-        {.name = "gemm",
-         .kind = OPTION_CHOICE,
-         .value = &settings->gemm,
-         .choices = command_gemms,
-         .help = "matrix product of the dense layers"},
-        {.name = "json", .kind = OPTION_FLAG, .value = &settings->json, .help = "print JSON"},
+        OPTION_GEMM(&settings->gemm),
+        OPTION_JSON(&settings->json),
     };
     command_operands operands;
     if (!command_read(self, options, sizeof options / sizeof options[0], 0, 1, count, arguments, &operands, code))
