@@ -28,11 +28,12 @@ typedef struct dense_work {
     char *key;
 } dense_work;
 
+/* Large enough for CLBlast to be the first choice on a GPU. */
 static void build(dense_work *d, tsr_tune_task task)
 {
     *d = (dense_work){.t = {.fill = TEST_INTEGERS}, .marked = {true}};
-    tsr_dense_descriptor dense = {8, 96, 24, false};
-    d->wanted[0] = test_dense(&d->t, &dense, test_input(&d->t, "x", TSR_F32, 2, (int32_t[]){8, 96}));
+    tsr_dense_descriptor dense = {64, 96, 72, false};
+    d->wanted[0] = test_dense(&d->t, &dense, test_input(&d->t, "x", TSR_F32, 2, (int32_t[]){64, 96}));
     d->work = (tsr_tune_work){.order = {.task = task,
                                         .seconds = 0.05,
                                         .primitive_count = (uint32_t)d->t.graph.primitive_count,
@@ -196,7 +197,7 @@ START_TEST(products_are_timed)
     d.work.order.seconds = 0.01;
     check_ok(tsr_tune_time_products(test_device(), &d.work, &reply));
     ck_assert_int_eq(reply.product_count, 1);
-    ck_assert_double_eq(reply.work[0], 8.0 * 96 * 24);
+    ck_assert_double_eq(reply.work[0], 64.0 * 96 * 72);
     ck_assert_double_gt(reply.times[0], 0);
     clear(&d);
 }
@@ -226,7 +227,7 @@ END_TEST
 START_TEST(shapes_are_measured_in_a_worker)
 {
     /* The shape that products_are_timed has compiled the native kernel for: there is no time for much else. */
-    const tsr_dense_descriptor shape = {.rows = 8, .inputs = 96, .units = 24};
+    const tsr_dense_descriptor shape = {.rows = 64, .inputs = 96, .units = 72};
     const tsr_tune_options options = {.worker = (const char *const[]){TEST_PROGRAM, "tune", "--worker", "", NULL},
                                       .budget = 3};
     tsr_product_times times;

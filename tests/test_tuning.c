@@ -303,11 +303,12 @@ typedef struct dense_graph {
     int y;
 } dense_graph;
 
+/* Large enough for CLBlast to be the first choice on a GPU. */
 static void build_dense(dense_graph *g, int32_t rows)
 {
     *g = (dense_graph){.t = {.fill = TEST_INTEGERS}};
-    tsr_dense_descriptor d = {rows, 24, 12, true};
-    g->y = test_dense(&g->t, &d, test_input(&g->t, "x", TSR_F32, 2, (int32_t[]){rows, 24}));
+    tsr_dense_descriptor d = {rows, 96, 72, true};
+    g->y = test_dense(&g->t, &d, test_input(&g->t, "x", TSR_F32, 2, (int32_t[]){rows, 96}));
 }
 
 /* The key of the first step of the graph's cover without tuning; *implementation (may be NULL) is whose it is. */
@@ -340,7 +341,7 @@ START_TEST(plans_use_what_is_stored)
     dense_graph g;
     const char *first;
     fresh_cache();
-    build_dense(&g, 4);
+    build_dense(&g, 64);
     char *key = key_of(&g.t.graph, &g.y, 1, &first);
     ck_assert_str_ne(first, "dense");
     ck_assert_str_eq(planned(&g, NULL), first);
@@ -366,7 +367,7 @@ START_TEST(a_description_says_what_comes_from_tuning)
     tsr_plan *plan;
     tsr_text text = {0};
     tsr_tuning tuning = {0};
-    build_dense(&g, 4);
+    build_dense(&g, 64);
     char *key = key_of(&g.t.graph, &g.y, 1, NULL);
     check_ok(tsr_tuning_put(&tuning, key, "dense", 1, 1));
     for (int tuned = 0; tuned < 2; tuned++) {
@@ -478,7 +479,7 @@ START_TEST(choices_of_clblast_hold_with_its_parameters)
     dense_graph g;
     const char *first;
     fresh_cache();
-    build_dense(&g, 4);
+    build_dense(&g, 64);
     char *key = key_of(&g.t.graph, &g.y, 1, &first);
     store(test_device(), key, "dense_clblast"); /* measured with CLBlast's own parameters */
     ck_assert_str_eq(planned(&g, NULL), "dense_clblast");
