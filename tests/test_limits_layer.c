@@ -162,19 +162,22 @@ static const char text[] = "kernel void argument(global int *y, local int *l)\n"
                            "    l[5119 - get_local_id(0)] = get_global_id(0);\n"
                            "    barrier(CLK_LOCAL_MEM_FENCE);\n"
                            "    y[get_global_id(0)] = l[5119 - get_local_id(0)];\n"
-                           "}\n"
-                           "kernel __attribute__((reqd_work_group_size(96, 2, 1))) void required(global int *y)\n"
-                           "{\n"
-                           "    y[get_global_id(1) * get_global_size(0) + get_global_id(0)] = get_global_id(0);\n"
                            "}\n";
+static const char required_text[] =
+    "kernel __attribute__((reqd_work_group_size(96, 2, 1))) void required(global int *y)\n"
+    "{\n"
+    "    y[get_global_id(1) * get_global_size(0) + get_global_id(0)] = get_global_id(0);\n"
+    "}\n";
 
-enum { LARGEST = 4096 };
+enum { LARGEST = 4096, REQUIRED = 96 * 2 };
 static cl_mem results;
 
 static cl_kernel make_kernel(const char *name)
 {
-    test_kernel_file("limits.cl", text);
-    cl_kernel kernel = test_kernel(test_device(), "limits.cl", "", name);
+    bool required = !strcmp(name, "required");
+    const char *file = required ? "required.cl" : "limits.cl";
+    test_kernel_file(file, required ? required_text : text);
+    cl_kernel kernel = test_kernel(test_device(), file, "", name);
     test_kernel_files_end();
     if (!results) check_ok(tsr_buffer_create(test_device(), 0, LARGEST * sizeof(cl_int), "results", &results));
     ck_assert_int_eq(clSetKernelArg(kernel, 0, sizeof results, &results), CL_SUCCESS);
@@ -207,13 +210,31 @@ static size_t kernel_limit(cl_kernel kernel)
     return limit;
 }
 
+/* A kernel that says how large its work-group is. */
+static void check_required(size_t own, size_t side)
+{
+    bool allowed = !own || own >= REQUIRED;
+    if (!allowed && profile->builds_for_group) {
+        cl_program program;
+        test_kernel_file("required.cl", required_text);
+        check_fails(tsr_program_get(test_device(), "required.cl", "", &program), TSR_BUILD, "does not build on ");
+        test_kernel_files_end();
+        return;
+    }
+    cl_kernel required = make_kernel("required");
+    if (own && real.work_group >= own) ck_assert_uint_le(kernel_limit(required), own);
+    ck_assert_int_eq(launch(required, 96, 2, 96), allowed     ? CL_SUCCESS
+                                                  : side < 96 ? CL_INVALID_WORK_ITEM_SIZE
+                                                              : CL_INVALID_WORK_GROUP_SIZE);
+    clReleaseKernel(required);
+}
+
 START_TEST(work_groups_are_limited)
 {
-    cl_kernel kernel = make_kernel("argument"), required = make_kernel("required");
+    cl_kernel kernel = make_kernel("argument");
     size_t limit = kernel_limit(kernel), wave = 0, side = test_device()->info.max_work_items[0];
     size_t own = profile->kernel_work_group ? profile->kernel_work_group : profile->work_group;
     if (own) ck_assert_uint_le(limit, own);
-    if (own && real.work_group >= own) ck_assert_uint_le(kernel_limit(required), own);
     ck_assert_int_eq(clGetKernelWorkGroupInfo(kernel, test_device()->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE,
                                               sizeof wave, &wave, NULL),
                      CL_SUCCESS);
@@ -230,13 +251,9 @@ START_TEST(work_groups_are_limited)
         ck_assert_int_eq(launch(kernel, 1021, 1, 0), CL_SUCCESS);
         check_results(1021);
     }
-    bool allowed = !own || own >= 192;
-    ck_assert_int_eq(launch(required, 96, 2, 96), allowed     ? CL_SUCCESS
-                                                  : side < 96 ? CL_INVALID_WORK_ITEM_SIZE
-                                                              : CL_INVALID_WORK_GROUP_SIZE);
+    check_required(own, side);
     check_ok(tsr_device_finish(test_device()));
     clReleaseKernel(kernel);
-    clReleaseKernel(required);
 }
 END_TEST
 
