@@ -74,11 +74,12 @@ END_TEST
 START_TEST(every_implementation_was_run)
 {
     if (test_device()->info.type != TSR_DEVICE_CPU) return; /* those for CPUs were not */
+    bool clblast = test_has_clblast();
     size_t count;
     const tsr_implementation *const *list = tsr_implementations(&count);
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(right[i], "none of the networks in host/model/check_networks.c has a span that %s takes",
-                      list[i]->name);
+        ck_assert_msg(right[i] || (!clblast && strstr(list[i]->name, "clblast")),
+                      "none of the networks in host/model/check_networks.c has a span that %s takes", list[i]->name);
 }
 END_TEST
 

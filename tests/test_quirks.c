@@ -369,9 +369,9 @@ START_TEST(kernels_are_timed_by_the_host)
 }
 END_TEST
 
-#ifdef TSR_WITH_CLBLAST
 START_TEST(clblast_is_not_called)
 {
+    if (!test_has_clblast()) return;
     tsr_device_info info = test_device()->info;
     tsr_plan *plan = NULL;
     int y = 0;
@@ -394,7 +394,6 @@ START_TEST(clblast_is_not_called)
     test_device()->info = info;
 }
 END_TEST
-#endif
 
 static void add_tests(TCase *tests)
 {
@@ -408,9 +407,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, speed_is_measured_with_short_loops);
     tcase_add_test(tests, compiled_kernels_are_left_to_the_driver);
     tcase_add_test(tests, kernels_are_timed_by_the_host);
-#ifdef TSR_WITH_CLBLAST
     tcase_add_test(tests, clblast_is_not_called);
-#endif
 }
 
 int main(void)

@@ -409,9 +409,8 @@ START_TEST(claims)
     prediction.below = 0;
     ck_assert(!is_used(&prediction, NULL, "dense", &steps));
     ck_assert(!is_used(&reference, &(tsr_plan_options){.no_fusion = true}, NULL, &steps));
-#ifdef TSR_WITH_CLBLAST
-    ck_assert(!is_used(&reference, &(tsr_plan_options){.gemm = TSR_GEMM_CLBLAST}, NULL, &steps));
-#endif
+    if (test_has_clblast())
+        ck_assert(!is_used(&reference, &(tsr_plan_options){.gemm = TSR_GEMM_CLBLAST}, NULL, &steps));
     ck_assert(!is_used(&reference, NULL, "losses", &steps));
     ck_assert(!is_used(&reference, NULL, "dlogits", &steps));
     ck_assert(!is_used(&evaluation, NULL, "losses", &steps));

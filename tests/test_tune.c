@@ -203,10 +203,10 @@ START_TEST(products_are_timed)
 }
 END_TEST
 
-#ifdef TSR_WITH_CLBLAST
 START_TEST(with_parameters_all_that_uses_clblast_is_checked)
 {
     dense_work d;
+    if (!test_has_clblast()) return;
     tsr_tune_reply reply = {0};
     build(&d, TSR_TASK_CHECK);
     d.work.order.gemm = TSR_GEMM_CLBLAST;
@@ -222,7 +222,6 @@ START_TEST(with_parameters_all_that_uses_clblast_is_checked)
     clear(&d);
 }
 END_TEST
-#endif
 
 START_TEST(shapes_are_measured_in_a_worker)
 {
@@ -326,9 +325,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_wrong_result_is_found);
     tcase_add_test(tests, every_candidate_can_be_checked);
     tcase_add_test(tests, products_are_timed);
-#ifdef TSR_WITH_CLBLAST
     tcase_add_test(tests, with_parameters_all_that_uses_clblast_is_checked);
-#endif
     tcase_add_test(tests, shapes_are_measured_in_a_worker);
     tcase_add_test(tests, a_worker_that_does_not_end_is_ended);
     tcase_add_test(tests, data_are_what_readers_expect);

@@ -478,6 +478,7 @@ START_TEST(choices_of_clblast_hold_with_its_parameters)
 {
     dense_graph g;
     const char *first;
+    if (!test_has_clblast()) return;
     fresh_cache();
     build_dense(&g, 64);
     char *key = key_of(&g.t.graph, &g.y, 1, &first);

@@ -75,6 +75,9 @@ void test_choose_wanted(test_case *t);
  * as one primitive more than the implementation under test has. */
 int test_relay(test_case *t, int value);
 
+/* Whether CLBlast computes products on the device: not in a build without it, nor with small work-groups. */
+bool test_has_clblast(void);
+
 /* Each adds a primitive with the parameters it needs and returns its first output. Optional outputs and parameters are
  * left out where the pointer is NULL, otherwise their numbers are put there. */
 int test_conv2d(test_case *t, const tsr_conv2d_descriptor *d, int x);

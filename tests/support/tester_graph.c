@@ -258,3 +258,15 @@ int test_gather(test_case *t, const tsr_gather_descriptor *d, int samples, int r
     p.outputs[0] = temporary(t, "gathered", d->source == TSR_I32 ? TSR_I32 : TSR_F32, rank, full);
     return test_primitive(t, &p);
 }
+
+bool test_has_clblast(void)
+{
+    test_case t = {.fill = TEST_INTEGERS};
+    int y = test_dense(&t, &(tsr_dense_descriptor){2, 2, 2, false}, test_input(&t, "x", TSR_F32, 2, (int32_t[]){2, 2}));
+    tsr_plan *plan = NULL;
+    bool has = tsr_plan_create(test_device(), &t.graph, &y, 1, &(tsr_plan_options){.gemm = TSR_GEMM_CLBLAST}, NULL,
+                               &plan) == TSR_OK;
+    tsr_plan_free(plan);
+    test_clear_case(&t);
+    return has;
+}
