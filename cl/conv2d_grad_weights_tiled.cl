@@ -98,7 +98,7 @@ conv2d_grad_weights_tiled(GRADIENT_ARGUMENTS, IMAGES_ARGUMENTS,
         lines[slot].q = tap % KERNEL_WIDTH;
         lines[slot].offset = row < ROWS ? lines[slot].p * x_row + lines[slot].q * CHANNELS + (int)(row % CHANNELS) : -1;
     }
-    x += x_origin;
+    x += x_origin; /* once for all: fetch_pixels does without it */
     tile_clear(sum);
 #if BIAS
     float bias[TILE_COLUMN_SUMS];

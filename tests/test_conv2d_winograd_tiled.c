@@ -213,14 +213,14 @@ START_TEST(leaves_to_others_where_it_does_not_pay)
     info->compute_units = 392;
     ck_assert_msg(takes(&d, &needs), "%s", needs.reason);
     info->compute_units = 393;
-    leaves(&d, "392 work-groups are too few for 393 compute units");
+    leaves(&d, "392 work-groups are too few for 393 parts of the device");
     /* Intel's driver counts execution units, of which eight are such. */
     info->vendor_kind = TSR_VENDOR_INTEL;
     snprintf(info->platform, sizeof info->platform, "Intel(R) OpenCL Graphics");
     info->compute_units = 8 * 392;
     ck_assert_msg(takes(&d, &needs), "%s", needs.reason);
     info->compute_units++;
-    leaves(&d, "392 work-groups are too few for 393 compute units");
+    leaves(&d, "392 work-groups are too few for 393 parts of the device");
     info->compute_units = 20;
     info->max_work_group = 128;
     leaves(&d, "work-groups of 256 work-items");

@@ -371,11 +371,11 @@ END_TEST
 
 START_TEST(clblast_is_not_called)
 {
-    if (!test_has_clblast()) return;
     tsr_device_info info = test_device()->info;
     tsr_plan *plan = NULL;
     int y = 0;
     test_device()->info.quirks &= ~(1u << TSR_QUIRK_NO_CLBLAST);
+    if (!test_has_clblast()) return;
     for (int k = 0; k < 2; k++) {
         test_case t = {.fill = TEST_INTEGERS};
         int x = test_input(&t, "x", TSR_F32, 2, (int32_t[]){8, 20});

@@ -93,6 +93,30 @@ START_TEST(one_process_at_a_time)
 }
 END_TEST
 
+static char *path_of(const char *name)
+{
+    static tsr_device device;
+    snprintf(device.info.platform, sizeof device.info.platform, "rusticl");
+    snprintf(device.info.name, sizeof device.info.name, "%s", name);
+    return tsr_tuning_path(&device);
+}
+
+/* Mesa puts versions into a device's name, behind that of the chip. */
+START_TEST(a_file_is_the_same_after_an_update)
+{
+    fresh_cache();
+    char *paths[] = {path_of("AMD Radeon Graphics (navi33, LLVM 15.0.6, DRM 3.49, 6.1.0)"),
+                     path_of("AMD Radeon Graphics (navi33, LLVM 17.0.1, DRM 3.57, 6.8.0)"),
+                     path_of("AMD Radeon Graphics (raphael_mendocino, LLVM 15.0.6, DRM 3.49, 6.1.0)"),
+                     path_of("AMD Radeon Graphics (radeonsi, navi33, ACO, DRM 3.57, 6.8.0)"),
+                     path_of("AMD Radeon Graphics (radeonsi, navi33, ACO, DRM 3.61, 6.12.0)")};
+    ck_assert_str_eq(paths[0], paths[1]);
+    ck_assert_str_ne(paths[0], paths[2]);
+    ck_assert_str_eq(paths[3], paths[4]);
+    for (int i = 0; i < 5; i++) free(paths[i]);
+}
+END_TEST
+
 START_TEST(a_file_is_the_same_in_every_locale)
 {
     tsr_device *device = test_device();
@@ -518,6 +542,7 @@ static void add_tests(TCase *tests)
 #endif
     tcase_add_test(tests, a_file_is_read_back);
     tcase_add_test(tests, one_process_at_a_time);
+    tcase_add_test(tests, a_file_is_the_same_after_an_update);
     tcase_add_test(tests, a_file_is_the_same_in_every_locale);
     tcase_add_test(tests, entries_have_limits);
     tcase_add_test(tests, a_damaged_file_counts_as_none);

@@ -16,8 +16,9 @@ extern char **environ;
 enum {
     MOST_OUTPUT = 16 << 20,
     GRACE = 10, /* seconds until it ends itself, should nobody else */
-    REPORT = 3  /* the descriptor of what it tells */
+    REPORT = 3  /* the descriptor of what it tells, where the environment says that there is one: */
 };
+#define REPORTS "TESSERA_CHILD_REPORTS"
 
 /* Seconds for a process that was killed to be gone: one that waits within a GPU's kernel driver stays. */
 static const double dying = 5;
@@ -44,7 +45,8 @@ static bool same_name(const char *entry, const char *other)
     return strncmp(entry, other, length) == 0 && other[length] == '=';
 }
 
-/* This process's environment with `changes`; NULL when memory is short. */
+/* This process's environment with `changes`, and with what tells the child where to report; NULL when memory is short.
+ */
 static char **change_environment(const char *const *changes)
 {
     static const char *const none[] = {NULL};
@@ -52,13 +54,14 @@ static char **change_environment(const char *const *changes)
     if (!changes) changes = none;
     while (environ[count]) count++;
     while (changes[more]) more++;
-    char **made = calloc(count + more + 1, sizeof *made);
+    char **made = calloc(count + more + 2, sizeof *made);
     for (size_t i = 0; made && i < count; i++) {
         bool changed = false;
         for (size_t k = 0; k < more; k++) changed |= same_name(changes[k], environ[i]);
         if (!changed) made[at++] = environ[i];
     }
     for (size_t k = 0; made && k < more; k++) made[at++] = (char *)changes[k];
+    if (made) made[at++] = REPORTS "=1";
     return made;
 }
 
@@ -66,12 +69,13 @@ static char **change_environment(const char *const *changes)
 static void become(const char *program, char *const *arguments, char **environment, const int *ends, double seconds)
 {
     const struct rlimit no_core = {0, 0};
+    int kept[2]; /* the ends, out of the way of the descriptors that they become */
+    for (int i = 0; i < 2; i++) kept[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, REPORT + 1);
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
-    dup2(ends[1], STDOUT_FILENO);
-    dup2(ends[1], STDERR_FILENO);
-    dup2(ends[0], REPORT);
-    fcntl(REPORT, F_SETFD, 0); /* where it was that end already */
+    dup2(kept[1], STDOUT_FILENO);
+    dup2(kept[1], STDERR_FILENO);
+    dup2(kept[0], REPORT);
     signal(SIGINT, SIG_DFL);
     setrlimit(RLIMIT_CORE, &no_core);
     alarm((unsigned)seconds + GRACE);
@@ -83,7 +87,7 @@ static void become(const char *program, char *const *arguments, char **environme
 FILE *child_report(void)
 {
     static FILE *report;
-    if (!report && fcntl(REPORT, F_GETFD) >= 0) report = fdopen(REPORT, "w");
+    if (!report && getenv(REPORTS)) report = fdopen(REPORT, "w");
     return report ? report : stdout;
 }
 

@@ -23,7 +23,7 @@ typedef struct child_result {
 /* The path of this program, for starting it again; it lies in *path, which holds `size` bytes. */
 const char *child_program(char *path, size_t size);
 
-/* In that process: what it is to tell the one that started it. Standard output, where nobody did. */
+/* In that process: what it is to tell the one that started it. Standard output, where child_run did not. */
 FILE *child_report(void);
 
 /* Runs `tessera ARGUMENTS`, ended by NULL, until it ends, `seconds` at most. `environment`, ended by NULL, are entries

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_STARTS = 6 }; /* of the process, which is started again behind an implementation that ended it */
+/* Starts of the process, which is started again behind an implementation that ended it; those behind one that is not
+ * used on the device do not count. */
+enum { MOST_STARTS = 6 };
 
 /* A trial on its way. */
 typedef struct progress {
@@ -109,7 +111,7 @@ void doctor_try_apart(int number, const char *const *environment, double seconds
     double end = command_seconds() + seconds;
     bool again = true;
     int from = 0;
-    for (int start = 0; again && start < MOST_STARTS; start++) {
+    for (int starts = 0; again && starts < MOST_STARTS;) {
         char wanted[16], first[16], how[128];
         child_result child;
         double left = end - command_seconds();
@@ -118,7 +120,9 @@ void doctor_try_apart(int number, const char *const *environment, double seconds
         const char *const arguments[] = {command_doctor.name, DOCTOR_TRY, wanted, first, NULL};
         child_run(arguments, environment, left > 1 ? left : 1, &child);
         read_lines(&p, child.output);
-        add_error(errors, child.errors);
+        bool unused = p.begun[0] && !p.usual;
+        if (!unused) add_error(errors, child.errors);
+        starts += !unused;
         bool ended = p.done || (p.error && child.end == CHILD_ENDED);
         again = !ended && p.begun[0] && child.end != CHILD_TIMEOUT && child.end != CHILD_FAILED;
         child_describe(&child, seconds, how, sizeof how);

@@ -164,8 +164,9 @@ tsr_status tsr_choose(const tsr_candidate *candidates, size_t count, const char 
         *chosen = index;
         return TSR_OK;
     }
-    size_t matches = 0;
-    for (size_t i = 0; i < count; i++) {
+    /* A number of one or two digits is a place in the list, which may have become shorter. */
+    size_t matches = 0, names = number && strlen(wanted) < 3 ? 0 : count;
+    for (size_t i = 0; i < names; i++) {
         char name[260];
         snprintf(name, sizeof name, "%s %s", candidates[i].info.platform, candidates[i].info.name);
         if (tsr_text_contains(name, wanted) && matches++ == 0) *chosen = i;

@@ -105,12 +105,13 @@ tsr_status tsr_tuning_copy(const tsr_tuning *from, tsr_tuning *to)
     return status;
 }
 
-/* The device's name without what changes with the system: Mesa's ends in " (navi23, LLVM 15.0.6, DRM 3.49, 6.1.0)". */
+/* The device's name without versions, which change with the system: Mesa's is such as "AMD Radeon RX 6600 (navi23, LLVM
+ * 15.0.6, DRM 3.49, 6.1.0)". */
 static size_t lasting_length(const char *name)
 {
-    const char *versions = strstr(name, " (");
-    for (const char *next = versions; next; next = strstr(next + 1, " (")) versions = next;
-    return versions && strstr(versions, "LLVM ") ? (size_t)(versions - name) : strlen(name);
+    const char *llvm = strstr(name, "LLVM "), *drm = strstr(name, "DRM ");
+    const char *versions = !llvm || (drm && drm < llvm) ? drm : llvm;
+    return versions ? (size_t)(versions - name) : strlen(name);
 }
 
 char *tsr_tuning_path(const tsr_device *device)
@@ -253,10 +254,11 @@ tsr_status tsr_tuning_lock(int *lock)
     tsr_status status = TSR_OK;
     *lock = -1;
     if (directory && tsr_directory_make(directory) == TSR_OK) *lock = open(directory, O_RDONLY | O_CLOEXEC);
-    if (*lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    if (*lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
+            status = tsr_fail(TSR_IO, "another process tunes into %s: wait for it to end, or stop it", directory);
         close(*lock);
         *lock = -1;
-        status = tsr_fail(TSR_IO, "another process tunes into %s: wait for it to end, or stop it", directory);
     }
     free(directory);
     return status;

@@ -56,7 +56,7 @@ tsr_status tsr_tuning_store(tsr_device *device, const tsr_tuning *tuning);
 
 /* Makes this process the only one that tunes into the directory, until tsr_tuning_unlock or its end: two would disturb
  * each other's times and lose each other's choices. TSR_IO where another one does. *lock is -1 where there is no such
- * directory, or the system cannot tell. */
+ * directory, or its file system has no locks. */
 tsr_status tsr_tuning_lock(int *lock);
 void tsr_tuning_unlock(int lock);
 

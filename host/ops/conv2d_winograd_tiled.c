@@ -76,6 +76,8 @@ static bool shrink(blocking *k, size_t allowed)
         t->group_rows /= 2;
     else if (t->group_columns > 1)
         t->group_columns /= 2;
+    else if (many && k->layers > 1)
+        k->layers /= 2;
     else if (t->depth > 1)
         t->depth /= 2;
     else if (t->item_rows * t->item_columns > 4)
@@ -132,7 +134,7 @@ static bool pays(const tsr_device_info *info, const tsr_conv2d_span *s, tsr_need
     if (!info->local_memory_dedicated)
         return tsr_refuse(needs, "the device's local memory is not faster than other memory");
     if (groups_of(s, &k) < (int64_t)tsr_tile_units(info))
-        return tsr_refuse(needs, "%lld work-groups are too few for %u compute units", (long long)groups_of(s, &k),
+        return tsr_refuse(needs, "%lld work-groups are too few for %u parts of the device", (long long)groups_of(s, &k),
                           (unsigned)tsr_tile_units(info));
     return true;
 }
@@ -202,6 +204,14 @@ static void make_options(const tsr_conv2d_span *s, const blocking *k, char *opti
              activation);
 }
 
+/* Makes it smaller at least once, and until it has no more work-items than `allowed`. */
+static bool shrink_to(blocking *k, size_t allowed)
+{
+    bool smaller = shrink(k, allowed);
+    while (smaller && (size_t)items_of(k) > allowed) smaller = shrink(k, allowed);
+    return smaller;
+}
+
 /* Begins the launch with the largest work-group that the kernel, once built, allows. */
 static tsr_launch *begin_launch(tsr_step *step, const tsr_conv2d_span *s, blocking *k, tsr_status *status)
 {
@@ -213,7 +223,7 @@ static tsr_launch *begin_launch(tsr_step *step, const tsr_conv2d_span *s, blocki
         make_options(s, k, options);
         tsr_launch *launch = tsr_tile_try(step, file, kernel, options, items_of(k), &allowed, status);
         if (launch || *status != TSR_OK) return launch;
-    } while (shrink(k, allowed));
+    } while (shrink_to(k, allowed));
     *status = tsr_tile_too_large(step, kernel);
     return NULL;
 }

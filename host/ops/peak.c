@@ -77,7 +77,7 @@ static tsr_status choose_group(const bench *b, cl_kernel kernel, size_t *local)
 {
     size_t limit = 1;
     tsr_status status = b->cpu ? TSR_OK : tsr_kernel_limit(b->device, kernel, &limit);
-    for (*local = 64; *local > limit;) *local /= 2;
+    for (*local = 64; *local > 1 && *local > limit;) *local /= 2;
     return status;
 }
 

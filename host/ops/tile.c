@@ -184,6 +184,14 @@ static bool shrink(const tsr_tile_product *p, tsr_tile *t, size_t allowed)
     return true;
 }
 
+/* Makes the tile smaller at least once, and until it has no more work-items than `allowed`. */
+static bool shrink_to(const tsr_tile_product *p, tsr_tile *t, size_t allowed)
+{
+    bool smaller = shrink(p, t, allowed);
+    while (smaller && (size_t)items_of(t) > allowed) smaller = shrink(p, t, allowed);
+    return smaller;
+}
+
 bool tsr_tile_choose(const tsr_device_info *info, const tsr_tile_product *p, tsr_tile *t)
 {
     const tsr_tile *tiles = starts_of(info->vendor_kind);
@@ -218,8 +226,9 @@ tsr_launch *tsr_tile_try(tsr_step *step, const char *file, const char *kernel, c
     cl_ulong local = 0;
     tsr_launch *launch = tsr_step_launch(step, file, options, kernel, status);
     if (!launch && *status == TSR_BUILD && items > 1) { /* some drivers refuse large work-groups then already */
+        const int32_t small = 64;
         *status = TSR_OK;
-        *allowed = (size_t)items / 2;
+        *allowed = items > small ? (size_t)items / 2 : 1; /* not many attempts: it may be for another reason */
     }
     if (!launch) return NULL;
     *status = tsr_kernel_limit(device, launch->kernel, allowed);
@@ -254,7 +263,7 @@ tsr_launch *tsr_tile_launch(tsr_step *step, const char *file, const char *kernel
         make_options(product, tile, options, all);
         tsr_launch *launch = tsr_tile_try(step, file, kernel, all, items_of(tile), &allowed, status);
         if (launch || *status != TSR_OK) return launch;
-    } while (shrink(product, tile, allowed));
+    } while (shrink_to(product, tile, allowed));
     *status = tsr_tile_too_large(step, kernel);
     return NULL;
 }

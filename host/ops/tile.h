@@ -26,7 +26,8 @@ enum { TSR_TILE_SUMS = 64, TSR_TILE_OPTIONS = 1024 };
 bool tsr_tile_suits(const tsr_target *target, tsr_needs *needs);
 
 /* Parts of the device that run work-groups of their own. Compute units are such, except with Intel's driver for GPUs,
- * which counts execution units: a subslice, which has a local memory, is 8 of them up to Gen11, and 16 since. */
+ * which counts execution units: what has a local memory, a subslice or Xe core, is 8 or 16 of them. With 8, the smaller
+ * number, no part is left without work. */
 uint32_t tsr_tile_units(const tsr_device_info *info);
 
 /* Work-items that a work-group along one side may have. */

@@ -67,9 +67,11 @@ tsr_status tsr_tune_clear(tsr_device *device, bool *removed)
     char *path = tsr_tuning_path(device);
     tsr_status status = TSR_OK;
     if (!path) return tsr_fail(TSR_NOT_FOUND, "neither XDG_CACHE_HOME nor HOME is set: there is no place for tuning");
-    bool gone = unlink(path) == 0;
-    if (!gone && errno != ENOENT && errno != ENOTDIR)
+    int lock = -1;
+    bool gone = access(path, F_OK) == 0 && !(status = tsr_tuning_lock(&lock)) && unlink(path) == 0;
+    if (!gone && !status && errno != ENOENT && errno != ENOTDIR)
         status = tsr_fail(TSR_IO, "cannot remove %s: %s", path, strerror(errno));
+    tsr_tuning_unlock(lock);
     if (removed) *removed = gone;
     tsr_device_forget_tuning(device);
     free(path);

@@ -20,7 +20,7 @@ typedef enum tsr_check_outcome {
 typedef struct tsr_implementation_check {
     int number, count; /* which of how many in the library's list, from 0 */
     const char *name;
-    bool usual; /* a plan may take it by itself; otherwise only where it is asked for, as it is for other devices */
+    bool usual; /* a plan or a tuning may take it; otherwise it is for other devices, and only asked for */
     tsr_check_outcome outcome;
     const char *text;     /* NULL where there is nothing to say; valid during the call */
     double share;         /* RIGHT, WRONG: the largest error as a share of the one that is allowed */

@@ -94,7 +94,7 @@ typedef struct tsr_device_trial {
     bool complete;                 /* it came to the end */
     bool timed_out;                /* it did not, as the time was over */
     bool bad_end;                  /* it did, but the process did not end by itself, or not well, afterwards */
-    uint32_t right, wrong, failed; /* implementations that plans take on it */
+    uint32_t right, wrong, failed; /* implementations that plans or tunings take on it */
     char *errors;                  /* sentences and compilers' logs that were met on it; NULL: none */
     double flops;                  /* what it reaches; 0: not known */
 } tsr_device_trial;

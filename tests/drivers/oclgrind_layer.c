@@ -3,7 +3,7 @@
  * It appends the name of every kernel that is launched to the file TESSERA_LAUNCHED_KERNELS, once a process.
  *
  * And it lets a kernel do what the host writes to a part of a buffer, or fills: oclgrind 21.10 then takes the whole
- * buffer for one that was never written. */
+ * buffer for one that was never written. (One that kernels only read counts as written as a whole from then on.) */
 #include <CL/cl.h>
 #include <CL/cl_layer.h>
 #include <fcntl.h>
