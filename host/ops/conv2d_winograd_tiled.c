@@ -62,8 +62,9 @@ static size_t local_bytes(const blocking *k)
     return 16 * sizeof(float) * (size_t)(factors > products ? factors : products);
 }
 
-/* Makes it smaller, down to one work-item: in its work-items where there are more than `allowed`, otherwise first in
- * what lies in local memory. False when it is as small as can be. */
+/* Makes it smaller, down to one work-item: in the work-items of a point where there are more than `allowed`, otherwise
+ * first in what lies in local memory. A work-item has more points only when it has few sums: many of both take
+ * compilers minutes. False when it is as small as can be. */
 static bool shrink(blocking *k, size_t allowed)
 {
     tsr_tile *t = &k->tile;
@@ -76,8 +77,6 @@ static bool shrink(blocking *k, size_t allowed)
         t->group_rows /= 2;
     else if (t->group_columns > 1)
         t->group_columns /= 2;
-    else if (many && k->layers > 1)
-        k->layers /= 2;
     else if (t->depth > 1)
         t->depth /= 2;
     else if (t->item_rows * t->item_columns > 4)
