@@ -25,11 +25,16 @@ static void add_error(json_t *errors, const char *text)
     if (text && *text) json_array_append_new(errors, command_text(text));
 }
 
+/* Whether what goes wrong now counts: not within an implementation that is not used on the device. */
+static bool counts(const progress *p)
+{
+    return p->usual || !p->begun[0];
+}
+
 static void add_problem(progress *p, const char *name, const char *outcome, const char *text)
 {
-    bool used = p->usual || !p->begun[0];
     json_array_append_new(p->problems, json_pack("{s:o, s:s, s:b, s:o}", "name", command_text(name), "outcome", outcome,
-                                                 "used", used, "text", command_text(text)));
+                                                 "used", counts(p), "text", command_text(text)));
 }
 
 static void add_count(json_t *device, const char *key)
@@ -65,10 +70,9 @@ static void read_outcome(progress *p, json_t *line)
 /* What was running, or the device, did not come to its end. */
 static void add_failure(progress *p, const char *text)
 {
-    bool used = p->usual || !p->begun[0];
     add_problem(p, p->begun[0] ? p->begun : "the device", "failed", text);
-    p->trial->failed += used;
-    add_count(p->device, used ? "failed" : "unused");
+    p->trial->failed += counts(p);
+    add_count(p->device, counts(p) ? "failed" : "unused");
     p->begun[0] = '\0';
 }
 
@@ -120,9 +124,8 @@ void doctor_try_apart(int number, const char *const *environment, double seconds
         const char *const arguments[] = {command_doctor.name, DOCTOR_TRY, wanted, first, NULL};
         child_run(arguments, environment, left > 1 ? left : 1, &child);
         read_lines(&p, child.output);
-        bool unused = p.begun[0] && !p.usual;
-        if (!unused) add_error(errors, child.errors);
-        starts += !unused;
+        if (counts(&p)) add_error(errors, child.errors);
+        starts += counts(&p);
         bool ended = p.done || (p.error && child.end == CHILD_ENDED);
         again = !ended && p.begun[0] && child.end != CHILD_TIMEOUT && child.end != CHILD_FAILED;
         child_describe(&child, seconds, how, sizeof how);
