@@ -4,7 +4,9 @@
 #include "ops/primitive.h"
 #include "plan/tune_side.h"
 
-enum { FEWEST_ROUNDS = 7, MOST_ROUNDS = 41, MOST_RUNS = 1000 };
+#include <math.h>
+
+enum { FEWEST_ROUNDS = 7, MOST_ROUNDS = 41, MOST_RUNS = 1000, MOST_LOOKS = 5 };
 
 /* A second of a candidate that takes this many times as long is not worth it. */
 static const double hopeless = 3;
@@ -59,16 +61,35 @@ static int most_runs(const tsr_tune_work *work, bool whole)
     return most < 1 ? 1 : (int)most;
 }
 
+/* How long a run of each takes at best. The second one is looked at again while it seems hopeless, for as long as
+ * `seconds` allow: a busy machine may hold up any single run. */
+static tsr_status look(tsr_tune_side sides[2], bool whole, double seconds, double best[2])
+{
+    double began, once;
+    for (int k = 0; k < 2; k++) { /* the first run of a kernel may compile it */
+        tsr_status status = tsr_tune_side_time(&sides[k], true, 1, &once);
+        if (status) return status;
+    }
+    best[0] = best[1] = INFINITY;
+    began = tsr_seconds();
+    for (int i = 0; i < MOST_LOOKS; i++) {
+        for (int k = 0; k < 2; k++) {
+            tsr_status status = tsr_tune_side_time(&sides[k], whole, 1, &once);
+            if (status) return status;
+            if (once < best[k]) best[k] = once;
+        }
+        if (best[1] <= hopeless * best[0] || tsr_seconds() - began >= seconds) break;
+    }
+    return TSR_OK;
+}
+
 /* Rounds of one and the other, of which now this and now that goes first. */
 static tsr_status measure(tsr_tune_side sides[2], const tsr_tune_work *work, bool whole, tsr_tune_reply *reply)
 {
     double times[2][MOST_ROUNDS], ratios[MOST_ROUNDS], once[2], spent = work->order.seconds;
     int rounds = 0, runs, most = most_runs(work, whole);
-    for (int k = 0; k < 2; k++) { /* the first run of a kernel may compile it, the second tells how long it takes */
-        tsr_status status = TSR_OK;
-        for (int i = 0; i < 2 && !status; i++) status = tsr_tune_side_time(&sides[k], whole || i == 0, 1, &once[k]);
-        if (status) return status;
-    }
+    tsr_status looked = look(sides, whole, spent, once);
+    if (looked) return looked;
     reply->before = once[0], reply->after = once[1];
     reply->lower = reply->ratio = reply->upper = once[1] / once[0];
     if (reply->ratio > hopeless) return TSR_OK;
