@@ -320,21 +320,6 @@ START_TEST(a_file_that_hdf5_crashes_on)
 END_TEST
 #endif
 
-/* Waits until the child's stderr has `part`. */
-static void wait_for_message(const char *part)
-{
-    char text[4096];
-    for (int i = 0; i < 1200; i++) {
-        FILE *file = fopen(test_path("child.err"), "r");
-        ck_assert(file != NULL);
-        text[fread(text, 1, sizeof text - 1, file)] = '\0';
-        fclose(file);
-        if (strstr(text, part)) return;
-        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
-    }
-    ck_abort_msg("the program has not said \"%s\" but \"%s\"", part, text);
-}
-
 /* The kernels come from pipes that nobody writes to, so that the program stays in its set-up. */
 START_TEST(an_interrupt_during_the_set_up)
 {
@@ -352,7 +337,7 @@ START_TEST(an_interrupt_during_the_set_up)
     closedir(entries);
     strcpy(arguments, train("--data %s --model %s", tiny_dataset(), tiny_json_file()));
     test_start(cli_arguments(arguments), (const char *[]){variable, NULL}, false, &cli_process);
-    wait_for_message("Using ");
+    test_wait_for_output(&cli_process, "child.err", "Using ");
     ck_assert_int_eq(kill(cli_process.child, SIGINT), 0);
     test_finish(&cli_process);
     ck_assert_int_eq(cli_process.code, 130);

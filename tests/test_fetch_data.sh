@@ -17,9 +17,7 @@ echo "not what it should be" | gzip >"$served/bad/train-images-idx3-ubyte.gz"
 
 python3 "$tests/support/http-server.py" "$served" "$scratch/port" &
 server=$!
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -f "$scratch/port" ] || sleep 0.25
-done
+until [ -f "$scratch/port" ] || ! kill -0 "$server" 2>/dev/null; do sleep 0.1; done
 url=http://127.0.0.1:$(cat "$scratch/port")
 export XDG_DATA_HOME="$scratch/data"
 unset TESSERA_DATA 2>/dev/null || true

@@ -20,7 +20,8 @@ enum {
 };
 #define REPORTS "TESSERA_CHILD_REPORTS"
 
-/* Seconds for a process that was killed to be gone: one that waits within a GPU's kernel driver stays. */
+/* Seconds for a process that was killed to be gone (one that waits within a GPU's kernel driver stays), and for the
+ * last of what one has written to be read. */
 static const double dying = 5;
 
 /* What comes through a pipe. */
@@ -131,14 +132,16 @@ static child_end follow(pid_t child, stream streams[2], double deadline, int *st
 {
     enum { SLICE = 20 /* milliseconds */ };
     bool ended = false;
-    while (command_seconds() < deadline) {
+    for (;;) {
+        double now = command_seconds(); /* before the child is asked: this process may itself be held up */
         pid_t waited = ended ? 0 : waitpid(child, state, WNOHANG);
         if (waited < 0 && errno != EINTR) {
             *state = errno;
             return CHILD_FAILED;
         }
         ended |= waited > 0;
-        if (!read_ready(streams, ended ? 0 : SLICE) && ended) break;
+        if (!read_ready(streams, ended || now >= deadline ? 0 : SLICE) && ended) break;
+        if (now >= (ended ? deadline + dying : deadline)) break;
     }
     if (!ended) {
         kill(child, SIGKILL);

@@ -92,16 +92,21 @@ run_tests() {
     ctest "$@"
 }
 
-# Outside the tree, in ${XDG_CACHE_HOME:-~/.cache}/tessera-tests.
+# Outside the tree, in ${XDG_CACHE_HOME:-~/.cache}/tessera-tests; one process at a time makes it.
 python_environment() {
     environment=${TESSERA_TEST_ENVIRONMENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/tessera-tests}/$1
     shift
     [ ! -e "$environment/complete" ] || return 0
     # Debian's Python has the rest of what `venv` needs in a package of its own.
     python3 -c 'import ensurepip' >/dev/null 2>&1 || (setup_packages python3-venv) || return 1
-    say "installing $* in $environment"
-    python3 -m venv "$environment" &&
-        "$environment/bin/pip" install --quiet --disable-pip-version-check "$@" && touch "$environment/complete"
+    mkdir -p "$environment" || return 1
+    (
+        flock 9
+        [ ! -e "$environment/complete" ] || exit 0
+        say "installing $* in $environment"
+        python3 -m venv "$environment" &&
+            "$environment/bin/pip" install --quiet --disable-pip-version-check "$@" && touch "$environment/complete"
+    ) 9>"$environment/lock"
 }
 
 # The command that makes its arguments run as root, in as_root (empty for root); false where there is none.

@@ -9,7 +9,7 @@
 typedef struct tune_settings {
     const char *model, *device;
     int64_t batch_size;
-    double budget;
+    double budget, timeout;
     bool list, clear;
 } tune_settings;
 
@@ -45,6 +45,14 @@ static bool read_settings(const command *self, int count, char **arguments, tune
          .minimum = 1,
          .maximum = 1e6,
          .help = "time to spend; what was found by its end, or by Ctrl-C, is kept"},
+        {.name = "timeout",
+         .argument = "SECONDS",
+         .kind = OPTION_REAL,
+         .value = &settings->timeout,
+         .minimum = 1,
+         .maximum = 1e6,
+         .help = "time for a candidate: one that takes longer is refused",
+         .otherwise = "a third of the budget, 30 at most"},
         {.name = "batch-size",
          .argument = "N",
          .kind = OPTION_WHOLE,
@@ -104,6 +112,7 @@ static int tune(const command *self, const tune_settings *settings, tsr_device *
     tsr_tune_result result = {0};
     const tsr_tune_options options = {.worker = command_worker_line(settings->device, &worker),
                                       .budget = settings->budget,
+                                      .timeout = settings->timeout,
                                       .batch_size = (int32_t)settings->batch_size,
                                       .report = report,
                                       .interrupted = &interrupted};

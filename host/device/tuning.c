@@ -38,6 +38,11 @@ const char *tsr_tuning_clblast_kernel(const tsr_tuning_entry *entry)
     return strncmp(entry->key, TSR_TUNING_CLBLAST, length) == 0 ? entry->key + length : NULL;
 }
 
+bool tsr_tuning_is_choice(const tsr_tuning_entry *entry)
+{
+    return entry->before > 0;
+}
+
 bool tsr_tuning_by_clblast(const tsr_tuning_entry *entry)
 {
     static const char suffix[] = "_clblast";

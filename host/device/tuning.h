@@ -30,7 +30,10 @@ void tsr_tuning_clear(tsr_tuning *tuning);
 /* The kernel whose parameters the entry holds, or NULL. */
 const char *tsr_tuning_clblast_kernel(const tsr_tuning_entry *entry);
 
-/* Whether the entry is such, or its choice calls CLBlast and so depends on them. */
+/* Whether something else was chosen than what is there without tuning. */
+bool tsr_tuning_is_choice(const tsr_tuning_entry *entry);
+
+/* Whether the entry is a kernel's parameters, or its choice calls CLBlast and so depends on them. */
 bool tsr_tuning_by_clblast(const tsr_tuning_entry *entry);
 
 /* The entry of the key, or NULL. */

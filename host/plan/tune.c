@@ -24,7 +24,7 @@ static const double most_loss = 0.01;
 /* What takes this many times as long in the place of an implementation is not tried there again, for other shapes. */
 static const double far_slower = 10;
 
-/* Seconds to spend where nothing is said; and for a candidate, which gets a third of them within these limits. */
+/* Seconds to spend where nothing is said; and for a candidate, which gets a third of the budget within these limits. */
 static const double usual_budget = 60, longest_candidate = 30, shortest_candidate = 1;
 
 enum { MOST_CANDIDATES = 16 };
@@ -53,10 +53,14 @@ tsr_status tsr_tuner_begin(tsr_tuner *t, tsr_device *device, const tsr_tune_opti
     if (!(options->budget >= 0 && options->budget < 1e9))
         return tsr_fail(TSR_INVALID_ARGUMENT, "tuning with a budget of %g s: it must be from 0 to 1e9",
                         options->budget);
+    if (!(options->timeout >= 0 && options->timeout < 1e9))
+        return tsr_fail(TSR_INVALID_ARGUMENT, "tuning with a timeout of %g s: it must be from 0 to 1e9",
+                        options->timeout);
     double budget = options->budget > 0 ? options->budget : usual_budget;
     t->deadline = t->began + budget;
     t->limit = budget / 3 > longest_candidate ? longest_candidate : budget / 3;
     if (t->limit < shortest_candidate) t->limit = shortest_candidate;
+    if (options->timeout > 0) t->limit = options->timeout;
     t->worker = (tsr_tune_process){.command = options->worker, .interrupted = options->interrupted};
     return TSR_OK;
 }
@@ -136,7 +140,9 @@ tsr_tune_outcome tsr_tune_order_of(tsr_tuner *t, const tsr_tune_question *q, tsr
                           .marked = marked,
                           .tunings = {*q->before, *q->after}};
     snprintf(work.order.device, sizeof work.order.device, "%s %s", info->platform, info->name);
-    tsr_tune_outcome outcome = tsr_tune_ask(&t->worker, &work, t->limit, t->deadline, reply);
+    double left = t->deadline - tsr_seconds(), limit = t->limit;
+    if (q->task == TSR_TASK_WARM && left > 0) limit += left;
+    tsr_tune_outcome outcome = tsr_tune_ask(&t->worker, &work, limit, t->deadline, reply);
     free(marked);
     return outcome;
 }
@@ -164,7 +170,7 @@ static tsr_tune_outcome ask(const pass *p, tsr_tune_task task, double seconds, c
                              reply);
 }
 
-static void refuse(tsr_tuner *t, const char *name, const char *reason)
+void tsr_tune_refuse(tsr_tuner *t, const char *name, const char *reason)
 {
     t->result.refused++;
     tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = name, .reason = reason});
@@ -210,7 +216,7 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
     if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) return TSR_OK;
     t->result.candidates++;
     if (outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
-        refuse(t, c->name, reply.text);
+        tsr_tune_refuse(t, c->name, reply.text);
         return give_up(t, step, c->name);
     }
     c->before = reply.before, c->after = reply.after, c->upper = reply.upper;
@@ -220,6 +226,12 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
                                         .before = c->before,
                                         .after = c->after});
     return reply.ratio > far_slower ? give_up(t, step, c->name) : TSR_OK;
+}
+
+/* Whether a comparison of all of a graph speaks against what gained in its parts. */
+static bool is_loss(const tsr_tune_reply *reply)
+{
+    return reply->lower > 1 || reply->ratio > 1 + most_loss;
 }
 
 /* Whether a fast candidate is right, and no loss to the graph as a whole. */
@@ -240,11 +252,11 @@ static tsr_status accept_candidate(pass *p, const char *key, const candidate *c,
     tsr_tuning_clear(&tuning);
     if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (!right || outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
-        refuse(t, c->name, reply.text);
-    } else if (reply.lower > 1 || reply.ratio > 1 + most_loss) {
+        tsr_tune_refuse(t, c->name, reply.text);
+    } else if (is_loss(&reply)) {
         snprintf(reason, sizeof reason, "with it all of %s takes longer, %.3f ms rather than %.3f", p->what,
                  reply.after * 1e3, reply.before * 1e3);
-        refuse(t, c->name, reason);
+        tsr_tune_refuse(t, c->name, reason);
     } else {
         *accepted = true;
     }
@@ -339,18 +351,19 @@ static tsr_status finish(pass *p)
         tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_PASSED, .what = p->what});
         return TSR_OK;
     }
-    if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.ratio <= 1) {
+    if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && !is_loss(&reply)) {
         tsr_tune_report(t, (tsr_tune_event){
                                .news = TSR_TUNE_PASSED, .what = p->what, .before = reply.before, .after = reply.after});
         return TSR_OK;
     }
-    while (t->found.count > p->first) {
-        const char *key = t->found.entries[t->found.count - 1].key;
-        tsr_tuning_remove(&t->stored, key);
-        tsr_tuning_remove(&t->found, key);
+    for (size_t i = t->found.count; i > p->first; i--) {
+        const tsr_tuning_entry *e = &t->found.entries[i - 1];
+        if (!tsr_tuning_is_choice(e)) continue;
+        tsr_tuning_remove(&t->stored, e->key);
+        tsr_tuning_remove(&t->found, e->key);
     }
-    refuse(t, "all of these choices together",
-           outcome == TSR_OUTCOME_FAILED || reply.status ? reply.text : "they are slower than without tuning");
+    tsr_tune_refuse(t, "all of these choices together",
+                    outcome == TSR_OUTCOME_FAILED || reply.status ? reply.text : "they are slower than without tuning");
     return tsr_tune_save(t);
 }
 
@@ -359,11 +372,7 @@ static tsr_status warm(pass *p)
 {
     tsr_tuner *t = p->tuner;
     tsr_tune_reply reply;
-    double limit = t->limit;
-    double left = t->deadline - tsr_seconds();
-    t->limit = limit + (left > 0 ? left : 0);
     tsr_tune_outcome outcome = ask(p, TSR_TASK_WARM, 0, NULL, &t->found, &t->found, &reply);
-    t->limit = limit;
     if (outcome == TSR_OUTCOME_REPLY && reply.status) return tsr_fail(reply.status, "%s: %s", p->what, reply.text);
     if (outcome == TSR_OUTCOME_FAILED)
         return tsr_fail(TSR_DEVICE, "%s cannot be tuned, since even without tuning %s", p->what, reply.text);

@@ -41,7 +41,7 @@ typedef struct tsr_tune_reply {
     tsr_status status;
     bool same;                  /* COMPARE: both tunings lead to the same steps */
     bool right;                 /* CHECK */
-    double before, after;       /* COMPARE: median seconds */
+    double before, after;       /* COMPARE: median seconds; of the best run where one is hopeless */
     double lower, ratio, upper; /* of after to before by rounds: lower quartile, median, upper quartile */
     int product_count; /* PRODUCTS: how many there are, rows x columns x depth of each, and its median seconds */
     double work[TSR_TUNE_PRODUCTS], times[TSR_TUNE_PRODUCTS];
@@ -88,7 +88,8 @@ typedef enum tsr_tune_outcome {
     TSR_OUTCOME_ERROR        /* no worker can be had: tsr_last_error says why */
 } tsr_tune_outcome;
 
-/* Gives the worker an order and waits for its reply, `limit` seconds at most and not beyond `deadline`. */
+/* Gives the worker an order and waits for its reply, `limit` seconds at most; neither that nor the worker's start lasts
+ * beyond `deadline`. */
 tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *work, double limit, double deadline,
                               tsr_tune_reply *reply);
 void tsr_tune_stop(tsr_tune_process *process);
@@ -135,11 +136,14 @@ typedef struct tsr_tune_question {
     const tsr_span *span; /* whose primitives are marked; NULL: all are */
     const tsr_tuning *before, *after;
 } tsr_tune_question;
+/* A candidate gets the tuner's limit; WARM, which compiles what is there without tuning, as long again as is left. */
 tsr_tune_outcome tsr_tune_order_of(tsr_tuner *tuner, const tsr_tune_question *question, tsr_tune_reply *reply);
 /* What an outcome without a reply means for the tuning as a whole. */
 tsr_status tsr_tune_status_of(tsr_tuner *tuner, tsr_tune_outcome outcome);
 /* Tells it to whoever tunes, with the time that has passed. */
 void tsr_tune_report(const tsr_tuner *tuner, tsr_tune_event event);
+/* Counts and tells that `name` is not used. */
+void tsr_tune_refuse(tsr_tuner *tuner, const char *name, const char *reason);
 /* Stores what was found, beside what was stored before. */
 tsr_status tsr_tune_save(tsr_tuner *tuner);
 

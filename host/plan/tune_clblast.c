@@ -27,7 +27,7 @@ typedef struct times {
 
 typedef struct search {
     tsr_tuner *tuner;
-    tsr_tune_question question; /* about the products; gemm and `after` change */
+    tsr_tune_question question; /* about the products; its task, gemm and `after` change */
     int count;                  /* of products */
     double work[TSR_TUNE_PRODUCTS];
     times sets[2][MOST_SETS]; /* direct, indirect; the first ones are CLBlast's own */
@@ -49,29 +49,48 @@ static tsr_status put(tsr_tuning *tuning, const char *kernel, const char *text)
     return text ? tsr_tuning_put(tuning, key, text, 0, 0) : TSR_OK;
 }
 
-/* Times the products with parameters in force; *done says whether there are times. `name` is what a refusal names. */
+/* Does something with the products with parameters in force; *done says whether that succeeded, and when it was a
+ * check, whether all was right. `name` is what a refusal names. */
+static tsr_status ask(search *s, tsr_tune_task task, tsr_gemm gemm, const tsr_tuning *parameters, const char *name,
+                      tsr_tune_reply *reply, bool *done)
+{
+    *done = false;
+    s->question.task = task;
+    s->question.seconds = task == TSR_TASK_CHECK ? s->tuner->limit : product_seconds;
+    s->question.gemm = gemm;
+    s->question.after = parameters;
+    tsr_tune_outcome outcome = tsr_tune_order_of(s->tuner, &s->question, reply);
+    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) {
+        tsr_status status = tsr_tune_status_of(s->tuner, outcome);
+        s->stopped = status || s->tuner->time_up;
+        return status;
+    }
+    *done = outcome == TSR_OUTCOME_REPLY && reply->status == TSR_OK && (task != TSR_TASK_CHECK || reply->right);
+    if (!*done) tsr_tune_refuse(s->tuner, name, reply->text);
+    return TSR_OK;
+}
+
+/* Times the products; *done says whether there are times. */
 static tsr_status time_products(search *s, tsr_gemm gemm, const tsr_tuning *parameters, const char *name,
                                 double *seconds, bool *done)
 {
     tsr_tune_reply reply;
-    tsr_status status = TSR_OK;
-    *done = false;
-    s->question.gemm = gemm;
-    s->question.after = parameters;
-    tsr_tune_outcome outcome = tsr_tune_order_of(s->tuner, &s->question, &reply);
-    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) {
-        status = tsr_tune_status_of(s->tuner, outcome);
-        s->stopped = status || s->tuner->time_up;
-    } else if (outcome == TSR_OUTCOME_FAILED || reply.status) {
-        s->tuner->result.refused++;
-        tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = name, .reason = reply.text});
-    } else {
-        *done = true;
-        s->count = reply.product_count;
-        memcpy(s->work, reply.work, sizeof s->work);
-        memcpy(seconds, reply.times, sizeof reply.times);
-    }
-    return status;
+    tsr_status status = ask(s, TSR_TASK_PRODUCTS, gemm, parameters, name, &reply, done);
+    if (!*done) return status;
+    s->count = reply.product_count;
+    memcpy(s->work, reply.work, sizeof s->work);
+    memcpy(seconds, reply.times, sizeof reply.times);
+    return TSR_OK;
+}
+
+/* Times the products by native kernels, whose compilation is not to count as a candidate's time. */
+static tsr_status time_native(search *s, double *seconds, bool *done)
+{
+    static const tsr_tuning none = {0};
+    static const char name[] = "native kernels";
+    tsr_tune_reply reply;
+    tsr_status status = ask(s, TSR_TASK_WARM, TSR_GEMM_NATIVE, &none, name, &reply, done);
+    return *done ? time_products(s, TSR_GEMM_NATIVE, &none, name, seconds, done) : status;
 }
 
 /* Times one set of a kernel, with that kernel used for all products. */
@@ -165,22 +184,8 @@ static tsr_status compare(search *s, const tsr_tuning *best, double *before, dou
 /* Whether what the best parameters compute is right. */
 static tsr_status check(search *s, const tsr_tuning *best, bool *right)
 {
-    static const tsr_tuning none = {0};
     tsr_tune_reply reply;
-    tsr_tune_question question = s->question;
-    question.task = TSR_TASK_CHECK;
-    question.gemm = TSR_GEMM_CLBLAST;
-    question.seconds = s->tuner->limit;
-    question.before = &none;
-    question.after = best;
-    tsr_tune_outcome outcome = tsr_tune_order_of(s->tuner, &question, &reply);
-    *right = outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.right;
-    if (*right) return TSR_OK;
-    if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(s->tuner, outcome);
-    s->tuner->result.refused++;
-    tsr_tune_report(s->tuner,
-                    (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = "CLBlast's parameters", .reason = reply.text});
-    return TSR_OK;
+    return ask(s, TSR_TASK_CHECK, TSR_GEMM_CLBLAST, best, "CLBlast's parameters", &reply, right);
 }
 
 /* The choices that were measured with other parameters go, and so do those; the new ones are put in their place. */
@@ -196,27 +201,34 @@ static tsr_status replace(tsr_tuner *t, const tsr_tuning *best, double before, d
     return status ? status : tsr_tune_save(t);
 }
 
-/* Whether CLBlast, as it is, comes near the native kernels on these products. */
-static tsr_status look(search *s, bool *worth)
+/* Times the products by native kernels, and then by CLBlast as it is, where there is such; *done says for each whether
+ * there are times. */
+static tsr_status time_both(search *s, double *native, double *own, bool done[2])
 {
     static const tsr_tuning none = {0};
-    double native[TSR_TUNE_PRODUCTS], own[TSR_TUNE_PRODUCTS];
-    char reason[160];
-    bool done;
-    *worth = false;
-    tsr_status status = time_products(s, TSR_GEMM_NATIVE, &none, "native kernels", native, &done);
-    if (status || !done || s->count == 0) return status;
+    done[1] = false;
+    tsr_status status = time_native(s, native, &done[0]);
+    if (!done[0] || s->count == 0 || !tsr_clblast_sets()->kernel) return status;
     tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_SPAN,
                                                .what = "products of dense layers by CLBlast",
                                                .name = "its own parameters"});
-    status = time_products(s, TSR_GEMM_CLBLAST, &none, "CLBlast", own, &done);
-    if (status || !done) return status;
+    return time_products(s, TSR_GEMM_CLBLAST, &none, "CLBlast", own, &done[1]);
+}
+
+/* Whether CLBlast, as it is, comes near the native kernels on these products. */
+static tsr_status look(search *s, bool *worth)
+{
+    double native[TSR_TUNE_PRODUCTS], own[TSR_TUNE_PRODUCTS];
+    char reason[160];
+    bool done[2];
+    *worth = false;
+    tsr_status status = time_both(s, native, own, done);
+    if (!done[1]) return status;
     *worth = sum(own, s->count) < hopeless * sum(native, s->count);
     if (*worth) return TSR_OK;
     snprintf(reason, sizeof reason, "with its own it takes %.3f ms where native kernels take %.3f",
              sum(own, s->count) * 1e3, sum(native, s->count) * 1e3);
-    s->tuner->result.refused++;
-    tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_REFUSED, .name = "other parameters", .reason = reason});
+    tsr_tune_refuse(s->tuner, "other parameters", reason);
     return TSR_OK;
 }
 
@@ -286,12 +298,7 @@ static search *new_search(tsr_tuner *t, const tsr_graph *graph, const int *wante
     search *s = tsr_alloc(1, sizeof *s);
     if (!s) return NULL;
     s->tuner = t;
-    s->question = (tsr_tune_question){.task = TSR_TASK_PRODUCTS,
-                                      .seconds = product_seconds,
-                                      .graph = graph,
-                                      .wanted = wanted,
-                                      .wanted_count = wanted_count,
-                                      .before = &none};
+    s->question = (tsr_tune_question){.graph = graph, .wanted = wanted, .wanted_count = wanted_count, .before = &none};
     return s;
 }
 
@@ -324,19 +331,14 @@ tsr_status tsr_tune_clblast(tsr_tuner *t, const tsr_graph *graph)
 tsr_status tsr_tune_products(tsr_tuner *t, const tsr_graph *graph, const int *wanted, int wanted_count,
                              tsr_product_times *result)
 {
-    static const tsr_tuning none = {0};
-    double own[TSR_TUNE_PRODUCTS];
-    bool done;
+    double native[TSR_TUNE_PRODUCTS], own[TSR_TUNE_PRODUCTS];
+    bool done[2];
     search *s = new_search(t, graph, wanted, wanted_count);
     if (!s) return tsr_fail_memory("tuning", sizeof *s);
-    tsr_status status = time_products(s, TSR_GEMM_NATIVE, &none, "native kernels", own, &done);
-    for (int p = 0; !status && done && p < s->count; p++) result[p].native = own[p];
-    if (!status && tsr_clblast_sets()->kernel)
-        status = time_products(s, TSR_GEMM_CLBLAST, &none, "CLBlast", own, &done);
-    else
-        done = false;
-    for (int p = 0; !status && done && p < s->count; p++) result[p].clblast = result[p].tuned = own[p];
-    if (!status && done) status = time_sets(s);
+    tsr_status status = time_both(s, native, own, done);
+    for (int p = 0; done[0] && p < s->count; p++) result[p].native = native[p];
+    for (int p = 0; done[1] && p < s->count; p++) result[p].clblast = result[p].tuned = own[p];
+    if (done[1]) status = time_sets(s);
     for (int k = 0; k < 2 && !status; k++)
         for (int i = 0; i < s->set_counts[k]; i++)
             for (int p = 0; p < s->count; p++)

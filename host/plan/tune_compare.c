@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { FEWEST_ROUNDS = 7, MOST_ROUNDS = 41, MOST_RUNS = 1000, MOST_LOOKS = 5 };
+enum { FEWEST_ROUNDS = 7, MOST_ROUNDS = 41, MOST_RUNS = 1000, FEWEST_LOOKS = 2, MOST_LOOKS = 5 };
 
 /* A second of a candidate that takes this many times as long is not worth it. */
 static const double hopeless = 3;
@@ -61,24 +61,24 @@ static int most_runs(const tsr_tune_work *work, bool whole)
     return most < 1 ? 1 : (int)most;
 }
 
-/* How long a run of each takes at best. The second one is looked at again while it seems hopeless, for as long as
- * `seconds` allow: a busy machine may hold up any single run. */
+/* How long a run of each takes at best: a busy machine may hold up any single one. While the second one seems hopeless
+ * it is looked at again, for as long as `seconds` allow. */
 static tsr_status look(tsr_tune_side sides[2], bool whole, double seconds, double best[2])
 {
-    double began, once;
+    double once, began = 0;
     for (int k = 0; k < 2; k++) { /* the first run of a kernel may compile it */
         tsr_status status = tsr_tune_side_time(&sides[k], true, 1, &once);
         if (status) return status;
+        best[k] = INFINITY;
     }
-    best[0] = best[1] = INFINITY;
-    began = tsr_seconds();
     for (int i = 0; i < MOST_LOOKS; i++) {
+        if (i == 1) began = tsr_seconds(); /* what the first ones take counts for nothing */
+        if (i >= FEWEST_LOOKS && (best[1] <= hopeless * best[0] || tsr_seconds() - began >= seconds)) break;
         for (int k = 0; k < 2; k++) {
             tsr_status status = tsr_tune_side_time(&sides[k], whole, 1, &once);
             if (status) return status;
             if (once < best[k]) best[k] = once;
         }
-        if (best[1] <= hopeless * best[0] || tsr_seconds() - began >= seconds) break;
     }
     return TSR_OK;
 }

@@ -14,12 +14,6 @@ char *tsr_tune_path(const tsr_device *device)
     return tsr_tuning_path(device);
 }
 
-/* Otherwise it was measured and left as it is. */
-static bool is_choice(const tsr_tuning_entry *e)
-{
-    return e->before > 0;
-}
-
 tsr_status tsr_tune_list(tsr_device *device, char **text)
 {
     tsr_tuning tuning;
@@ -30,7 +24,7 @@ tsr_status tsr_tune_list(tsr_device *device, char **text)
     tsr_text_add(&list, "%-32s  %9s  %9s  %s\n", "CHOICE", "MS BEFORE", "AFTER", "FOR");
     for (size_t i = 0; i < tuning.count; i++) {
         const tsr_tuning_entry *e = &tuning.entries[i];
-        if (is_choice(e))
+        if (tsr_tuning_is_choice(e))
             tsr_text_add(&list, "%-32s  %9.4f  %9.4f  %s\n", e->choice, e->before * 1e3, e->after * 1e3, e->key);
         else
             tsr_text_add(&list, "%-32s  %9s  %9s  %s\n", e->choice, "", "unchanged", e->key);
@@ -46,7 +40,7 @@ tsr_status tsr_tune_count(tsr_device *device, size_t *choices)
     *choices = 0;
     tsr_status status = tsr_tuning_load(device, &tuning);
     if (status) return status;
-    for (size_t i = 0; i < tuning.count; i++) *choices += is_choice(&tuning.entries[i]);
+    for (size_t i = 0; i < tuning.count; i++) *choices += tsr_tuning_is_choice(&tuning.entries[i]);
     tsr_tuning_clear(&tuning);
     return TSR_OK;
 }

@@ -78,8 +78,11 @@ static tsr_tune_outcome wait_for(tsr_tune_process *process, double deadline, tsr
     while (got < sizeof *reply) {
         struct pollfd ready = {.fd = process->socket, .events = POLLIN};
         if (process->interrupted && *process->interrupted) return TSR_OUTCOME_INTERRUPTED;
-        if (tsr_seconds() > deadline) return TSR_OUTCOME_TIME_UP;
-        if (poll(&ready, 1, SLICE) <= 0) continue;
+        bool late = tsr_seconds() > deadline; /* asked first: this process may be held up while the reply comes */
+        if (poll(&ready, 1, late ? 0 : SLICE) <= 0) {
+            if (late) return TSR_OUTCOME_TIME_UP;
+            continue;
+        }
         ssize_t bytes = read(process->socket, (char *)reply + got, sizeof *reply - got);
         if (bytes < 0 && errno == EINTR) continue;
         if (bytes <= 0) return TSR_OUTCOME_FAILED;
@@ -88,8 +91,9 @@ static tsr_tune_outcome wait_for(tsr_tune_process *process, double deadline, tsr
     return reply->magic == TSR_TUNE_MAGIC ? TSR_OUTCOME_REPLY : TSR_OUTCOME_FAILED;
 }
 
-static tsr_tune_outcome start(tsr_tune_process *process)
+static tsr_tune_outcome start(tsr_tune_process *process, double deadline)
 {
+    double until = tsr_seconds() + TSR_TUNE_OPENING;
     tsr_tune_reply hello;
     int error = spawn(process->command, &process->socket, &process->child);
     if (error) {
@@ -97,10 +101,10 @@ static tsr_tune_outcome start(tsr_tune_process *process)
         process->error = tsr_fail(TSR_IO, "cannot start the worker %s: %s", process->command[0], strerror(error));
         return TSR_OUTCOME_ERROR;
     }
-    tsr_tune_outcome outcome = wait_for(process, tsr_seconds() + TSR_TUNE_OPENING, &hello);
+    tsr_tune_outcome outcome = wait_for(process, until < deadline ? until : deadline, &hello);
     if (outcome == TSR_OUTCOME_REPLY && hello.status == TSR_OK) return outcome;
     tsr_tune_stop(process);
-    if (outcome == TSR_OUTCOME_INTERRUPTED) return outcome;
+    if (outcome == TSR_OUTCOME_INTERRUPTED || (outcome == TSR_OUTCOME_TIME_UP && deadline <= until)) return outcome;
     if (outcome == TSR_OUTCOME_REPLY)
         process->error = tsr_fail(hello.status, "the worker %s: %s", process->command[0], hello.text);
     else
@@ -168,7 +172,7 @@ tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *wo
     if (process->child && !has_parameters(process, &work->tunings[1])) tsr_tune_stop(process);
     if (!process->child) {
         has_parameters(process, &work->tunings[1]);
-        tsr_tune_outcome outcome = start(process);
+        tsr_tune_outcome outcome = start(process, deadline);
         if (outcome != TSR_OUTCOME_REPLY) return outcome;
     }
     double now = tsr_seconds(), until = now + limit < deadline ? now + limit : deadline;

@@ -39,7 +39,8 @@ typedef struct tsr_tune_options {
     /* The command line of a worker, ended by NULL: a program that calls tsr_tune_worker for the same device with
      * nothing else on its standard input and output. */
     const char *const *worker;
-    double budget;      /* seconds; 0: 60. A candidate gets a third of it, and half a minute at most */
+    double budget;      /* seconds; 0: 60 */
+    double timeout;     /* seconds for a candidate; 0: a third of the budget, half a minute at most */
     int32_t batch_size; /* of training; 0: 32. Inference is tuned for the batch sizes that are used without being told
                          * another, and for one image */
     void (*report)(void *context, const tsr_tune_event *event); /* may be NULL */

@@ -3,10 +3,12 @@
 #include "support/support.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -112,6 +114,24 @@ void test_finish(test_process *process)
     process->code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
     if (process->terminal < 0) read_output("child.out", process->out, sizeof process->out);
     read_output("child.err", process->err, sizeof process->err);
+}
+
+bool test_is_running(const test_process *process)
+{
+    siginfo_t ended = {0};
+    return waitid(P_PID, (id_t)process->child, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0;
+}
+
+void test_wait_for_output(const test_process *process, const char *name, const char *part)
+{
+    char text[65536];
+    for (bool running = true;;) {
+        read_output(name, text, sizeof text);
+        if (strstr(text, part)) return;
+        ck_assert_msg(running, "the program ended without \"%s\" but with \"%s\"", part, text);
+        running = test_is_running(process);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
 }
 
 void test_execute(const char *const *arguments, const char *const *environment, test_process *process)

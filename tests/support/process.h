@@ -26,6 +26,11 @@ void test_execute(const char *const *arguments, const char *const *environment, 
 void test_start(const char *const *arguments, const char *const *environment, bool terminal, test_process *process);
 void test_finish(test_process *process);
 
+/* Between them: whether it has not ended yet, and waiting until its standard output or error ("child.out", "child.err")
+ * has `part`, which fails where it ends without it. However long that takes: only the machine's speed is in it. */
+bool test_is_running(const test_process *process);
+void test_wait_for_output(const test_process *process, const char *name, const char *part);
+
 /* Runs this test program again with one argument, which its main() hands to a function. */
 void test_execute_self(const char *argument, const char *const *environment, test_process *process);
 

@@ -3,6 +3,7 @@ another (tests/layers/limits.c) and one that writes down sources, options and wo
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from compile import Program
@@ -17,9 +18,21 @@ class CaptureError(Exception):
     """The program could not be watched; the text is for a person."""
 
 
-def run(build, profile, commands, directory, dry=False, seconds=None):
+def wait(process, enough):
+    """Waits for the process's end; ends it when what it has launched is enough."""
+    while True:
+        try:
+            return process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            if enough():
+                process.kill()
+                process.wait()
+                return 0
+
+
+def run(build, profile, commands, directory, dry=False, enough=lambda: False):
     """Runs the commands as if on the profile's device; their programs, without those of libraries. dry: nothing is computed.
-    seconds: a command that takes longer is ended, and what it has launched by then is enough."""
+    enough: says whether what a command has launched by now will do, asked each second."""
     directory.mkdir(parents=True)
     layers = [Path(build, "tests", f"lib{name}.so") for name in ("limits", "capture")]
     for layer in layers:
@@ -32,14 +45,13 @@ def run(build, profile, commands, directory, dry=False, seconds=None):
     environment.setdefault("XDG_CACHE_HOME", str(cache))
     environment.setdefault("POCL_CACHE_DIR", str(cache / "pocl"))
     for command in commands:
-        try:
-            done = subprocess.run([str(word) for word in command], env=environment, stdout=subprocess.PIPE, timeout=seconds,
-                                  stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
-        except subprocess.TimeoutExpired:
-            continue
-        if done.returncode:
-            last = "; ".join(done.stdout.strip().splitlines()[-3:])
-            raise CaptureError(f"{' '.join(map(str, command))} exits with {done.returncode} as if on {profile}: {last}")
+        said = directory / "said"
+        with open(said, "wb") as file, subprocess.Popen([str(word) for word in command], env=environment, stdout=file,
+                                                        stderr=subprocess.STDOUT) as process:
+            code = wait(process, enough)
+        if code:
+            last = "; ".join(said.read_text(errors="replace").strip().splitlines()[-3:])
+            raise CaptureError(f"{' '.join(map(str, command))} exits with {code} as if on {profile}: {last}")
     return read(directory)
 
 
@@ -98,13 +110,28 @@ def test_of(build, file):
     return None
 
 
-def missing_programs(build, profile, files, directory, most=3):
+def enough_after(seconds, file, directory):
+    """Says whether so many seconds have gone and programs of the file were launched."""
+    end = time.monotonic() + seconds
+
+    def enough():
+        try:
+            return time.monotonic() > end and any(program.file == file for program in read(directory))
+        except CaptureError:  # nothing yet
+            return False
+
+    return enough
+
+
+def missing_programs(build, profile, files, directory, most=3, seconds=60):
     """Programs of kernel files that the networks do not use, out of the files' tests: of each file `most`, with different
-    options. A file that no test of its own launches is an error."""
+    options. A test that has launched some and takes longer than `seconds` is ended. A file that no test of its own launches
+    is an error."""
     found = []
     for number, file in enumerate(files):
         test = test_of(build, file)
-        tested = run(build, profile, [[test]], directory / str(number), seconds=60) if test else []
+        place = directory / str(number)
+        tested = run(build, profile, [[test]], place, enough=enough_after(seconds, file, place)) if test else []
         own = [program for program in tested if program.file == file]
         if not own:
             raise CaptureError(f"no network and no test launches {file} as if on {profile}")
