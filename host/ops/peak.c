@@ -163,7 +163,7 @@ static tsr_status measure_arithmetic(const bench *b, int which, tsr_peak *peak)
         status = time_rounds(b, kernel, rounds, 1, &seconds);
         if (status || seconds < launch_seconds) continue;
         status = time_rounds(b, kernel, rounds, 1, &again); /* a busy machine may hold up any single one */
-        if (again < seconds) seconds = again;
+        if (!status && again < seconds) seconds = again;
     }
     int times = seconds > slow_seconds ? 1 : TIMES, launches = seconds > slow_seconds ? 1 : LAUNCHES;
     for (int i = 0; i < times && !status; i++) status = time_rounds(b, kernel, rounds, launches, &taken[i]);
