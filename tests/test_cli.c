@@ -43,7 +43,8 @@ START_TEST(every_command_explains_its_options)
         {"summary", "[MODEL]"},
         {"plot", "[MODEL]|--output FILE|(default: cnn-architecture.png)|--show-shapes|--dpi N"},
         {"explain", "[MODEL]|--batch-size N|--inference|--device D|--gemm auto|--no-fusion|--json"},
-        {"tune", "--model FILE|--budget SECONDS|(default: 60)|--batch-size N|(default: 32)|--device D|--list|--clear"},
+        {"tune", "--model FILE|--budget SECONDS|(default: 60)|--timeout SECONDS|(default: a third of the "
+                 "budget|--batch-size N|(default: 32)|--device D|--list|--clear"},
         {"bench", "--model FILE|--data DIR|--batch-size N|--steps N|--images N|--device D|--gemm auto|--sweep|--shapes "
                   "N|--products|--json"},
         {"verify", "[MODEL]|--device D|--data DIR|--batch-size N|(default: 32)|--budget SECONDS|(default: "
@@ -102,6 +103,7 @@ START_TEST(wrong_usage_exits_with_2)
         {"doctor --timeout 0", "--timeout wants a number from 1"},
         {"doctor me", "too many"},
         {"tune --budget 0", "--budget wants a number from 1"},
+        {"tune --timeout 0", "--timeout wants a number from 0.1"},
         {"tune model.json", "too many"},
         {"bench --steps 0", "--steps wants"},
         {"bench --sweep --shapes 1000", "--shapes wants a whole number from 1 to "},

@@ -116,7 +116,7 @@ START_TEST(what_differs_is_checked_against_its_twin)
     d.work.order.seconds = 0;
     check_ok(tsr_tune_check(test_device(), &d.work, &reply));
     ck_assert(!reply.right);
-    ck_assert_ptr_nonnull(strstr(reply.text, "more than is left"));
+    ck_assert_ptr_nonnull(strstr(reply.text, "s, where there are 0"));
     clear(&d);
 }
 END_TEST
@@ -318,6 +318,10 @@ START_TEST(a_worker_that_is_none_is_an_error)
     check_fails(tune((const char *const[]){TEST_PROGRAM, "tune", "--worker", "", NULL}, &interrupted), TSR_INTERRUPTED,
                 "interrupted");
     check_ok(tsr_model_create("empty", &model));
+    check_fails(tsr_model_tune(model, test_device(),
+                               &(tsr_tune_options){.worker = (const char *const[]){"/bin/true", NULL}, .timeout = -1},
+                               NULL),
+                TSR_INVALID_ARGUMENT, "timeout of -1 s");
     check_fails(tsr_model_tune(model, test_device(),
                                &(tsr_tune_options){.worker = (const char *const[]){"/bin/true", NULL}}, NULL),
                 TSR_INVALID_ARGUMENT, "no layers");

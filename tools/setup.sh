@@ -101,7 +101,7 @@ python_environment() {
     python3 -c 'import ensurepip' >/dev/null 2>&1 || (setup_packages python3-venv) || return 1
     mkdir -p "$environment" || return 1
     (
-        flock 9
+        ! command -v flock >/dev/null 2>&1 || flock 9
         [ ! -e "$environment/complete" ] || exit 0
         say "installing $* in $environment"
         python3 -m venv "$environment" &&

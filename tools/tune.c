@@ -49,7 +49,7 @@ static bool read_settings(const command *self, int count, char **arguments, tune
          .argument = "SECONDS",
          .kind = OPTION_REAL,
          .value = &settings->timeout,
-         .minimum = 1,
+         .minimum = 0.1,
          .maximum = 1e6,
          .help = "time for a candidate: one that takes longer is refused",
          .otherwise = "a third of the budget, 30 at most"},

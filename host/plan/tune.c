@@ -60,7 +60,9 @@ tsr_status tsr_tuner_begin(tsr_tuner *t, tsr_device *device, const tsr_tune_opti
     t->deadline = t->began + budget;
     t->limit = budget / 3 > longest_candidate ? longest_candidate : budget / 3;
     if (t->limit < shortest_candidate) t->limit = shortest_candidate;
+    t->whole_limit = t->limit;
     if (options->timeout > 0) t->limit = options->timeout;
+    if (t->whole_limit < t->limit) t->whole_limit = t->limit;
     t->worker = (tsr_tune_process){.command = options->worker, .interrupted = options->interrupted};
     return TSR_OK;
 }
@@ -140,9 +142,7 @@ tsr_tune_outcome tsr_tune_order_of(tsr_tuner *t, const tsr_tune_question *q, tsr
                           .marked = marked,
                           .tunings = {*q->before, *q->after}};
     snprintf(work.order.device, sizeof work.order.device, "%s %s", info->platform, info->name);
-    double left = t->deadline - tsr_seconds(), limit = t->limit;
-    if (q->task == TSR_TASK_WARM && left > 0) limit += left;
-    tsr_tune_outcome outcome = tsr_tune_ask(&t->worker, &work, limit, t->deadline, reply);
+    tsr_tune_outcome outcome = tsr_tune_ask(&t->worker, &work, q->limit, t->deadline, reply);
     free(marked);
     return outcome;
 }
@@ -154,13 +154,20 @@ tsr_status tsr_tune_status_of(tsr_tuner *t, tsr_tune_outcome outcome)
     return outcome == TSR_OUTCOME_ERROR ? t->worker.error : TSR_OK;
 }
 
-static tsr_tune_outcome ask(const pass *p, tsr_tune_task task, double seconds, const tsr_span *span,
+double tsr_tune_check_limit(const tsr_tuner *t)
+{
+    double left = t->deadline - tsr_seconds();
+    return left < t->limit ? left : t->limit;
+}
+
+static tsr_tune_outcome ask(const pass *p, tsr_tune_task task, double seconds, double limit, const tsr_span *span,
                             const tsr_tuning *before, const tsr_tuning *after, tsr_tune_reply *reply)
 {
     return tsr_tune_order_of(p->tuner,
                              &(tsr_tune_question){.task = task,
                                                   .gemm = p->target.gemm,
                                                   .seconds = seconds,
+                                                  .limit = limit,
                                                   .graph = p->graph,
                                                   .wanted = p->wanted,
                                                   .wanted_count = p->wanted_count,
@@ -210,7 +217,8 @@ static tsr_status time_candidate(pass *p, const tsr_covered *step, const char *k
     if (is_hopeless(t, step, c->name)) return TSR_OK;
     tsr_status status = with_choice(t, key, c->name, &tuning);
     if (status) return status;
-    tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, span_seconds, &step->span, &t->found, &tuning, &reply);
+    tsr_tune_outcome outcome =
+        ask(p, TSR_TASK_COMPARE, span_seconds, t->limit, &step->span, &t->found, &tuning, &reply);
     tsr_tuning_clear(&tuning);
     if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) return TSR_OK;
@@ -244,11 +252,10 @@ static tsr_status accept_candidate(pass *p, const char *key, const candidate *c,
     *accepted = false;
     tsr_status status = with_choice(t, key, c->name, &tuning);
     if (status) return status;
-    double left = t->deadline - tsr_seconds();
-    tsr_tune_outcome outcome =
-        ask(p, TSR_TASK_CHECK, left < t->limit ? left : t->limit, NULL, &t->found, &tuning, &reply);
+    double limit = tsr_tune_check_limit(t);
+    tsr_tune_outcome outcome = ask(p, TSR_TASK_CHECK, limit, limit, NULL, &t->found, &tuning, &reply);
     bool right = outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.right;
-    if (right) outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, NULL, &t->found, &tuning, &reply);
+    if (right) outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, t->whole_limit, NULL, &t->found, &tuning, &reply);
     tsr_tuning_clear(&tuning);
     if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (!right || outcome == TSR_OUTCOME_FAILED || reply.status != TSR_OK) {
@@ -339,13 +346,13 @@ static tsr_status next_step(pass *p, const tsr_cover *cover, const tsr_covered *
     return TSR_OK;
 }
 
-/* Measures the graph as a whole without tuning and with it; when that is a loss, what this pass has found goes. */
+/* Measures the graph as a whole without tuning and with it; when that is a loss, what this pass has chosen goes. */
 static tsr_status finish(pass *p)
 {
     static const tsr_tuning none = {0};
     tsr_tuner *t = p->tuner;
     tsr_tune_reply reply;
-    tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, NULL, &none, &t->found, &reply);
+    tsr_tune_outcome outcome = ask(p, TSR_TASK_COMPARE, graph_seconds, t->whole_limit, NULL, &none, &t->found, &reply);
     if (outcome != TSR_OUTCOME_REPLY && outcome != TSR_OUTCOME_FAILED) return tsr_tune_status_of(t, outcome);
     if (outcome == TSR_OUTCOME_REPLY && reply.status == TSR_OK && reply.same) {
         tsr_tune_report(t, (tsr_tune_event){.news = TSR_TUNE_PASSED, .what = p->what});
@@ -372,7 +379,8 @@ static tsr_status warm(pass *p)
 {
     tsr_tuner *t = p->tuner;
     tsr_tune_reply reply;
-    tsr_tune_outcome outcome = ask(p, TSR_TASK_WARM, 0, NULL, &t->found, &t->found, &reply);
+    double left = t->deadline - tsr_seconds();
+    tsr_tune_outcome outcome = ask(p, TSR_TASK_WARM, 0, left, NULL, &t->found, &t->found, &reply);
     if (outcome == TSR_OUTCOME_REPLY && reply.status) return tsr_fail(reply.status, "%s: %s", p->what, reply.text);
     if (outcome == TSR_OUTCOME_FAILED)
         return tsr_fail(TSR_DEVICE, "%s cannot be tuned, since even without tuning %s", p->what, reply.text);

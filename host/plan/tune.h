@@ -41,7 +41,7 @@ typedef struct tsr_tune_reply {
     tsr_status status;
     bool same;                  /* COMPARE: both tunings lead to the same steps */
     bool right;                 /* CHECK */
-    double before, after;       /* COMPARE: median seconds; of the best run where one is hopeless */
+    double before, after;       /* COMPARE: median seconds; where the second is hopeless, of the best run of each */
     double lower, ratio, upper; /* of after to before by rounds: lower quartile, median, upper quartile */
     int product_count; /* PRODUCTS: how many there are, rows x columns x depth of each, and its median seconds */
     double work[TSR_TUNE_PRODUCTS], times[TSR_TUNE_PRODUCTS];
@@ -88,8 +88,8 @@ typedef enum tsr_tune_outcome {
     TSR_OUTCOME_ERROR        /* no worker can be had: tsr_last_error says why */
 } tsr_tune_outcome;
 
-/* Gives the worker an order and waits for its reply, `limit` seconds at most; neither that nor the worker's start lasts
- * beyond `deadline`. */
+/* Gives the worker an order and waits for its reply, `limit` seconds at most and not beyond `deadline`. One that must
+ * be started first has TSR_TUNE_OPENING for that, whatever the deadline. */
 tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *work, double limit, double deadline,
                               tsr_tune_reply *reply);
 void tsr_tune_stop(tsr_tune_process *process);
@@ -104,6 +104,7 @@ typedef struct tsr_tuner {
     tsr_tuning stored;   /* what the file held before: kept for what is not tuned now */
     tsr_tuning hopeless; /* "FIRST NAME": what has failed or was far slower in the place of another: not tried again */
     double began, deadline, limit; /* limit: seconds for a candidate */
+    double whole_limit;            /* seconds to compare whole graphs, of which no part need be mistrusted any more */
     bool time_up;
     tsr_tune_result result;
 } tsr_tuner;
@@ -129,19 +130,20 @@ tsr_status tsr_tune_products(tsr_tuner *tuner, const tsr_graph *graph, const int
 typedef struct tsr_tune_question {
     tsr_tune_task task;
     tsr_gemm gemm;
-    double seconds;
+    double seconds, limit; /* limit: for the reply */
     const tsr_graph *graph;
     const int *wanted;
     int wanted_count;
     const tsr_span *span; /* whose primitives are marked; NULL: all are */
     const tsr_tuning *before, *after;
 } tsr_tune_question;
-/* A candidate gets the tuner's limit; WARM, which compiles what is there without tuning, as long again as is left. */
 tsr_tune_outcome tsr_tune_order_of(tsr_tuner *tuner, const tsr_tune_question *question, tsr_tune_reply *reply);
 /* What an outcome without a reply means for the tuning as a whole. */
 tsr_status tsr_tune_status_of(tsr_tuner *tuner, tsr_tune_outcome outcome);
 /* Tells it to whoever tunes, with the time that has passed. */
 void tsr_tune_report(const tsr_tuner *tuner, tsr_tune_event event);
+/* What a check may take: as long as a candidate, and no longer than is left. */
+double tsr_tune_check_limit(const tsr_tuner *tuner);
 /* Counts and tells that `name` is not used. */
 void tsr_tune_refuse(tsr_tuner *tuner, const char *name, const char *reason);
 /* Stores what was found, beside what was stored before. */

@@ -18,6 +18,8 @@ static const char always_direct[] = "XGEMM_MIN_INDIRECT_SIZE=1000000", never_dir
 static const double product_seconds = 0.06, hopeless = 5, least_gain = 0.03;
 /* The part of the time that is left which this may take: the spans come after it. */
 static const double share = 0.5;
+/* And the part of it in which native kernels must be compiled and have run, or they hang. */
+static const double warm_share = 0.75;
 enum { MOST_SETS = 16, ROUNDS = 5 };
 
 typedef struct times {
@@ -54,9 +56,13 @@ static tsr_status put(tsr_tuning *tuning, const char *kernel, const char *text)
 static tsr_status ask(search *s, tsr_tune_task task, tsr_gemm gemm, const tsr_tuning *parameters, const char *name,
                       tsr_tune_reply *reply, bool *done)
 {
+    double limit = task == TSR_TASK_WARM    ? warm_share * (s->tuner->deadline - tsr_seconds())
+                   : task == TSR_TASK_CHECK ? tsr_tune_check_limit(s->tuner)
+                                            : s->tuner->limit;
     *done = false;
     s->question.task = task;
-    s->question.seconds = task == TSR_TASK_CHECK ? s->tuner->limit : product_seconds;
+    s->question.seconds = task == TSR_TASK_CHECK ? limit : product_seconds;
+    s->question.limit = limit;
     s->question.gemm = gemm;
     s->question.after = parameters;
     tsr_tune_outcome outcome = tsr_tune_order_of(s->tuner, &s->question, reply);
@@ -208,7 +214,7 @@ static tsr_status time_both(search *s, double *native, double *own, bool done[2]
     static const tsr_tuning none = {0};
     done[1] = false;
     tsr_status status = time_native(s, native, &done[0]);
-    if (!done[0] || s->count == 0 || !tsr_clblast_sets()->kernel) return status;
+    if (status || s->stopped || !tsr_clblast_sets()->kernel) return status;
     tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_SPAN,
                                                .what = "products of dense layers by CLBlast",
                                                .name = "its own parameters"});
@@ -223,7 +229,7 @@ static tsr_status look(search *s, bool *worth)
     bool done[2];
     *worth = false;
     tsr_status status = time_both(s, native, own, done);
-    if (!done[1]) return status;
+    if (!done[0] || !done[1]) return status;
     *worth = sum(own, s->count) < hopeless * sum(native, s->count);
     if (*worth) return TSR_OK;
     snprintf(reason, sizeof reason, "with its own it takes %.3f ms where native kernels take %.3f",

@@ -91,9 +91,8 @@ static tsr_tune_outcome wait_for(tsr_tune_process *process, double deadline, tsr
     return reply->magic == TSR_TUNE_MAGIC ? TSR_OUTCOME_REPLY : TSR_OUTCOME_FAILED;
 }
 
-static tsr_tune_outcome start(tsr_tune_process *process, double deadline)
+static tsr_tune_outcome start(tsr_tune_process *process)
 {
-    double until = tsr_seconds() + TSR_TUNE_OPENING;
     tsr_tune_reply hello;
     int error = spawn(process->command, &process->socket, &process->child);
     if (error) {
@@ -101,10 +100,10 @@ static tsr_tune_outcome start(tsr_tune_process *process, double deadline)
         process->error = tsr_fail(TSR_IO, "cannot start the worker %s: %s", process->command[0], strerror(error));
         return TSR_OUTCOME_ERROR;
     }
-    tsr_tune_outcome outcome = wait_for(process, until < deadline ? until : deadline, &hello);
+    tsr_tune_outcome outcome = wait_for(process, tsr_seconds() + TSR_TUNE_OPENING, &hello);
     if (outcome == TSR_OUTCOME_REPLY && hello.status == TSR_OK) return outcome;
     tsr_tune_stop(process);
-    if (outcome == TSR_OUTCOME_INTERRUPTED || (outcome == TSR_OUTCOME_TIME_UP && deadline <= until)) return outcome;
+    if (outcome == TSR_OUTCOME_INTERRUPTED) return outcome;
     if (outcome == TSR_OUTCOME_REPLY)
         process->error = tsr_fail(hello.status, "the worker %s: %s", process->command[0], hello.text);
     else
@@ -172,7 +171,7 @@ tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *wo
     if (process->child && !has_parameters(process, &work->tunings[1])) tsr_tune_stop(process);
     if (!process->child) {
         has_parameters(process, &work->tunings[1]);
-        tsr_tune_outcome outcome = start(process, deadline);
+        tsr_tune_outcome outcome = start(process);
         if (outcome != TSR_OUTCOME_REPLY) return outcome;
     }
     double now = tsr_seconds(), until = now + limit < deadline ? now + limit : deadline;
@@ -183,7 +182,7 @@ tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *wo
     *reply = (tsr_tune_reply){0};
     if (outcome == TSR_OUTCOME_FAILED) tell_end(state, reply);
     if (outcome == TSR_OUTCOME_TIME_UP && until < deadline) {
-        snprintf(reply->text, sizeof reply->text, "it does not end within %.0f s", limit);
+        snprintf(reply->text, sizeof reply->text, "it does not end within %.3g s", limit);
         return TSR_OUTCOME_FAILED;
     }
     return outcome;

@@ -40,7 +40,7 @@ typedef struct tsr_tune_options {
      * nothing else on its standard input and output. */
     const char *const *worker;
     double budget;      /* seconds; 0: 60 */
-    double timeout;     /* seconds for a candidate; 0: a third of the budget, half a minute at most */
+    double timeout;     /* seconds for a candidate; 0: a third of the budget, from 1 to 30 */
     int32_t batch_size; /* of training; 0: 32. Inference is tuned for the batch sizes that are used without being told
                          * another, and for one image */
     void (*report)(void *context, const tsr_tune_event *event); /* may be NULL */

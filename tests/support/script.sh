@@ -54,7 +54,7 @@ fake_system() {
     mkdir "$fakes" "$plain_path" "$scratch/system"
     : >"$scratch/log"
     for file in installed known listed; do : >"$scratch/system/$file"; done
-    for name in sh cat cut date dirname basename readlink getconf grep gzip id ls mkdir mktemp mv rm sed sha256sum env tail tr; do
+    for name in sh cat cut date dirname basename readlink getconf grep gzip id ls mkdir mktemp mv rm sed sha256sum env tail tr flock; do
         ln -s "$(command -v "$name")" "$plain_path/$name"
     done
     echo 0 >"$scratch/system/user"

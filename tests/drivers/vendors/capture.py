@@ -18,16 +18,21 @@ class CaptureError(Exception):
     """The program could not be watched; the text is for a person."""
 
 
-def wait(process, enough):
-    """Waits for the process's end; ends it when what it has launched is enough."""
+def wait(process, enough, longest=3600):
+    """Waits for the process's end, for so many seconds; ends it when what it has launched is enough."""
+    end = time.monotonic() + longest
     while True:
         try:
             return process.wait(timeout=1)
         except subprocess.TimeoutExpired:
-            if enough():
-                process.kill()
-                process.wait()
-                return 0
+            late = time.monotonic() > end
+            if not late and not enough():
+                continue
+            process.kill()
+            process.wait()
+            if late:
+                raise CaptureError(f"{process.args[0]} does not end within {longest} s")
+            return 0
 
 
 def run(build, profile, commands, directory, dry=False, enough=lambda: False):
@@ -117,7 +122,7 @@ def enough_after(seconds, file, directory):
     def enough():
         try:
             return time.monotonic() > end and any(program.file == file for program in read(directory))
-        except CaptureError:  # nothing yet
+        except (CaptureError, LookupError, ValueError):  # nothing yet, or in the midst of being written
             return False
 
     return enough
