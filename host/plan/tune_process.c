@@ -143,7 +143,7 @@ static bool send_work(int to, const tsr_tune_work *work, double limit)
         add_tuning(&work->tunings[k], &tunings[k]);
         order.tuning_bytes[k] = (uint32_t)tunings[k].length;
     }
-    order.limit = (uint32_t)limit + TSR_TUNE_GRACE;
+    order.limit = (limit > 0 ? (uint32_t)limit : 0) + TSR_TUNE_GRACE; /* negative: the deadline is over */
     bool sent = !tunings[0].failed && !tunings[1].failed && tsr_tune_send(to, &order, sizeof order) &&
                 tsr_tune_send(to, work->graph.primitives, order.primitive_count * sizeof *work->graph.primitives) &&
                 tsr_tune_send(to, work->graph.values, order.value_count * sizeof *work->graph.values) &&
