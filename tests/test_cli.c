@@ -103,7 +103,7 @@ START_TEST(wrong_usage_exits_with_2)
         {"doctor --timeout 0", "--timeout wants a number from 1"},
         {"doctor me", "too many"},
         {"tune --budget 0", "--budget wants a number from 1"},
-        {"tune --timeout 0", "--timeout wants a number from 0.1"},
+        {"tune --timeout 0", "--timeout wants a number from 1"},
         {"tune model.json", "too many"},
         {"bench --steps 0", "--steps wants"},
         {"bench --sweep --shapes 1000", "--shapes wants a whole number from 1 to "},

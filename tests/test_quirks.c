@@ -348,18 +348,23 @@ START_TEST(kernels_are_timed_by_the_host)
     check_ok(tsr_buffer_fill(device, buffer, 0, 0, sizeof(float)));
     ck_assert(clSetKernelArg(kernel, 0, sizeof buffer, &buffer) == CL_SUCCESS);
     check_ok(tsr_enqueue_kernel(device, kernel, "warm", 1, &one, NULL));
-    double start = tsr_seconds();
-    for (int i = 0; i < 2; i++) check_ok(tsr_enqueue_kernel(device, kernel, "work", 1, &one, NULL));
-    double enqueued = tsr_seconds() - start;
-    check_ok(tsr_device_profile(device, &rows, &count));
-    ck_assert_uint_eq(count, 2);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(rows[i].name, "work")) continue;
-        ck_assert_uint_eq(rows[i].launches, 2);
-        ck_assert_msg(rows[i].seconds > 0 && rows[i].seconds <= enqueued, "%g s in the profile, %g s to enqueue",
-                      rows[i].seconds, enqueued);
+    bool waited = false; /* it waits for each launch and counts that; the machine may hold up a try, but not all */
+    for (int i = 0; i < 20 && !waited; i++) {
+        tsr_device_profile_reset(device);
+        double start = tsr_seconds();
+        for (int k = 0; k < 2; k++) check_ok(tsr_enqueue_kernel(device, kernel, "work", 1, &one, NULL));
+        double enqueued = tsr_seconds() - start;
+        check_ok(tsr_device_finish(device));
+        double finished = tsr_seconds() - start;
+        check_ok(tsr_device_profile(device, &rows, &count));
+        ck_assert_uint_eq(count, 1);
+        ck_assert_str_eq(rows[0].name, "work");
+        ck_assert_uint_eq(rows[0].launches, 2);
+        ck_assert_double_le(rows[0].seconds, enqueued);
+        waited = rows[0].seconds > 0.5 * enqueued && enqueued > 0.5 * finished;
+        free(rows);
     }
-    free(rows);
+    ck_assert(waited);
     clReleaseKernel(kernel);
     clReleaseMemObject(buffer);
     tsr_device_close(device);

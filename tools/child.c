@@ -141,7 +141,7 @@ static child_end follow(pid_t child, stream streams[2], double deadline, int *st
         }
         if (waited > 0) {
             ended = true;
-            if (deadline < now) deadline = now;
+            deadline = now;
         }
         if (!read_ready(streams, ended || now >= deadline ? 0 : SLICE) && ended) break;
         if (now >= (ended ? deadline + dying : deadline)) break;

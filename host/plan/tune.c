@@ -157,7 +157,7 @@ tsr_status tsr_tune_status_of(tsr_tuner *t, tsr_tune_outcome outcome)
 double tsr_tune_check_limit(const tsr_tuner *t)
 {
     double left = t->deadline - tsr_seconds();
-    return left < t->limit ? left : t->limit;
+    return left < t->whole_limit ? left : t->whole_limit;
 }
 
 static tsr_tune_outcome ask(const pass *p, tsr_tune_task task, double seconds, double limit, const tsr_span *span,

@@ -40,7 +40,7 @@ typedef struct tsr_tune_reply {
     uint32_t magic;
     tsr_status status;
     bool same;                  /* COMPARE: both tunings lead to the same steps */
-    bool right;                 /* CHECK */
+    bool right, too_long;       /* CHECK; too_long: it is not known, since the twins would take longer than they may */
     double before, after;       /* COMPARE: median seconds; where the second is hopeless, of the best run of each */
     double lower, ratio, upper; /* of after to before by rounds: lower quartile, median, upper quartile */
     int product_count; /* PRODUCTS: how many there are, rows x columns x depth of each, and its median seconds */
@@ -104,7 +104,7 @@ typedef struct tsr_tuner {
     tsr_tuning stored;   /* what the file held before: kept for what is not tuned now */
     tsr_tuning hopeless; /* "FIRST NAME": what has failed or was far slower in the place of another: not tried again */
     double began, deadline, limit; /* limit: seconds for a candidate */
-    double whole_limit;            /* seconds to compare whole graphs, of which no part need be mistrusted any more */
+    double whole_limit; /* seconds to check a candidate that has ended in time, and to compare whole graphs */
     bool time_up;
     tsr_tune_result result;
 } tsr_tuner;
@@ -142,7 +142,7 @@ tsr_tune_outcome tsr_tune_order_of(tsr_tuner *tuner, const tsr_tune_question *qu
 tsr_status tsr_tune_status_of(tsr_tuner *tuner, tsr_tune_outcome outcome);
 /* Tells it to whoever tunes, with the time that has passed. */
 void tsr_tune_report(const tsr_tuner *tuner, tsr_tune_event event);
-/* What a check may take: as long as a candidate, and no longer than is left. */
+/* What a check may take: as long as a comparison of whole graphs, and no longer than is left. */
 double tsr_tune_check_limit(const tsr_tuner *tuner);
 /* Counts and tells that `name` is not used. */
 void tsr_tune_refuse(tsr_tuner *tuner, const char *name, const char *reason);

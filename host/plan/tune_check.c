@@ -56,7 +56,8 @@ tsr_status tsr_tune_check(tsr_device *device, const tsr_tune_work *work, tsr_tun
             seconds += tsr_check_seconds(tsr_span_flops(&covers[1].steps[s]->span));
     if (!status && seconds > work->order.seconds) {
         reply->right = false;
-        snprintf(reply->text, sizeof reply->text, "to check its result would take about %.0f s, where there are %.0f",
+        reply->too_long = true;
+        snprintf(reply->text, sizeof reply->text, "to check its result would take about %.3g s, where there are %.3g",
                  seconds, work->order.seconds);
     }
     for (size_t s = 0; s < covers[1].count && !status && reply->right; s++)

@@ -34,7 +34,7 @@ typedef struct search {
     double work[TSR_TUNE_PRODUCTS];
     times sets[2][MOST_SETS]; /* direct, indirect; the first ones are CLBlast's own */
     int set_counts[2];
-    bool stopped; /* time is up */
+    bool stopped; /* without a verdict: time is up, or one of the times cannot be had */
 } search;
 
 static double sum(const double *seconds, int count)
@@ -72,6 +72,7 @@ static tsr_status ask(search *s, tsr_tune_task task, tsr_gemm gemm, const tsr_tu
         return status;
     }
     *done = outcome == TSR_OUTCOME_REPLY && reply->status == TSR_OK && (task != TSR_TASK_CHECK || reply->right);
+    if (reply->too_long) s->stopped = true;
     if (!*done) tsr_tune_refuse(s->tuner, name, reply->text);
     return TSR_OK;
 }
@@ -177,6 +178,7 @@ static tsr_status compare(search *s, const tsr_tuning *best, double *before, dou
     tsr_status status = TSR_OK;
     for (int i = 0; i < 2 * ROUNDS; i++) {
         status = time_products(s, TSR_GEMM_CLBLAST, i % 2 ? best : &none, "CLBlast", seconds, &done);
+        s->stopped |= !done; /* what is stored stays: this says nothing against it */
         if (status || !done) break;
         double *fastest = i % 2 ? after : before;
         sums[i % 2] = sum(seconds, s->count);
@@ -214,7 +216,7 @@ static tsr_status time_both(search *s, double *native, double *own, bool done[2]
     static const tsr_tuning none = {0};
     done[1] = false;
     tsr_status status = time_native(s, native, &done[0]);
-    if (status || s->stopped || !tsr_clblast_sets()->kernel) return status;
+    if (!done[0] || !tsr_clblast_sets()->kernel) return status;
     tsr_tune_report(s->tuner, (tsr_tune_event){.news = TSR_TUNE_SPAN,
                                                .what = "products of dense layers by CLBlast",
                                                .name = "its own parameters"});
@@ -229,7 +231,7 @@ static tsr_status look(search *s, bool *worth)
     bool done[2];
     *worth = false;
     tsr_status status = time_both(s, native, own, done);
-    if (!done[0] || !done[1]) return status;
+    if (!done[1]) return status;
     *worth = sum(own, s->count) < hopeless * sum(native, s->count);
     if (*worth) return TSR_OK;
     snprintf(reason, sizeof reason, "with its own it takes %.3f ms where native kernels take %.3f",

@@ -170,13 +170,15 @@ tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *wo
 {
     if (process->child && !has_parameters(process, &work->tunings[1])) tsr_tune_stop(process);
     if (!process->child) {
+        if (process->interrupted && *process->interrupted) return TSR_OUTCOME_INTERRUPTED;
+        if (tsr_seconds() >= deadline) return TSR_OUTCOME_TIME_UP;
         has_parameters(process, &work->tunings[1]);
         tsr_tune_outcome outcome = start(process);
         if (outcome != TSR_OUTCOME_REPLY) return outcome;
     }
     double now = tsr_seconds(), until = now + limit < deadline ? now + limit : deadline;
     tsr_tune_outcome outcome =
-        send_work(process->socket, work, limit) ? wait_for(process, until, reply) : TSR_OUTCOME_FAILED;
+        send_work(process->socket, work, until - now) ? wait_for(process, until, reply) : TSR_OUTCOME_FAILED;
     if (outcome == TSR_OUTCOME_REPLY) return outcome;
     int state = end(process, outcome != TSR_OUTCOME_FAILED);
     *reply = (tsr_tune_reply){0};

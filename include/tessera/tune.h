@@ -70,7 +70,7 @@ TSR_API tsr_status tsr_tune_worker(const char *device);
 TSR_API tsr_status tsr_tune_apply(tsr_device *device);
 
 /* Seconds of a matrix product: by the library's own kernels, by CLBlast as it is, and by CLBlast with the best of the
- * parameters that are tried; 0 where there is no time (a build without CLBlast). */
+ * parameters that are tried; 0 where there is no time (a build without CLBlast, kernels that fail). */
 typedef struct tsr_product_times {
     double native, clblast, tuned;
     const char *kernel, *set; /* CLBlast's kernel that took `tuned`, and its parameters; NULL: as CLBlast has them */

@@ -122,7 +122,7 @@ def enough_after(seconds, file, directory):
     def enough():
         try:
             return time.monotonic() > end and any(program.file == file for program in read(directory))
-        except (CaptureError, LookupError, ValueError):  # nothing yet, or in the midst of being written
+        except (CaptureError, LookupError, OSError, ValueError):  # nothing yet, or in the midst of being written
             return False
 
     return enough
