@@ -45,6 +45,9 @@ typedef struct command_option {
     {                                                                                                                  \
         .name = "json", .kind = OPTION_FLAG, .value = (where), .help = "print JSON"                                    \
     }
+/* What rows of seconds share; name and help go beside it. */
+#define OPTION_SECONDS(where, least)                                                                                   \
+    .argument = "SECONDS", .kind = OPTION_REAL, .value = (where), .minimum = (least), .maximum = 1e6
 
 /* Operands that were given. */
 typedef struct command_operands {

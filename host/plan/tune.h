@@ -89,7 +89,7 @@ typedef enum tsr_tune_outcome {
 } tsr_tune_outcome;
 
 /* Gives the worker an order and waits for its reply, `limit` seconds at most and not beyond `deadline`. One that must
- * be started first has TSR_TUNE_OPENING for that, whatever the deadline. */
+ * be started first has TSR_TUNE_OPENING for that, if the deadline is not over when it begins. */
 tsr_tune_outcome tsr_tune_ask(tsr_tune_process *process, const tsr_tune_work *work, double limit, double deadline,
                               tsr_tune_reply *reply);
 void tsr_tune_stop(tsr_tune_process *process);
